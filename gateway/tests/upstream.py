@@ -1,0 +1,165 @@
+"""Stand-in for a service, by contract: health, problem documents, and the answers that tests ask for.
+
+Run as `uvicorn upstream:app`; `SERVICE` names it. The last part of a public path chooses the answer;
+`/control` is for tests alone and is asked directly, never through the gateway.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+SERVICE = os.environ["SERVICE"]
+IMPORT_LIMIT = 4 * 2**20
+PIECE = b"x" * 65536
+PIECES = 640  # 40 MiB
+
+seen: list[str] = []
+state = {"ready": True, "sent": 0, "received": 0}
+released = asyncio.Event()
+
+
+async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def reply_json(send: Send, status: int, value: object, *headers: tuple[bytes, bytes]) -> None:
+    body = json.dumps(value).encode()
+    kind = b"application/problem+json" if status >= 400 else b"application/json"
+    length = str(len(body)).encode()
+    await reply(send, status, body, [(b"content-type", kind), (b"content-length", length), *headers])
+
+
+async def problem(scope: Scope, send: Send, status: int, code: str, detail: str, path: str) -> None:
+    request_id = dict(scope["headers"]).get(b"x-request-id", b"made-by-" + SERVICE.encode())
+    document = {"status": status, "code": code, "detail": detail, "instance": path}
+    document |= {"request_id": request_id.decode(), "by": SERVICE}
+    headers = [(b"x-request-id", request_id), (b"cache-control", b"no-store")]
+    if status in {429, 503}:
+        headers.append((b"retry-after", b"7" if detail.startswith("own") else b"2"))
+    await reply_json(send, status, document, *headers)
+
+
+async def gateway_problem(scope: Scope, send: Send) -> None:
+    """Answer `/internal/problems/{status}?url=…` as infra/contracts/health.md says."""
+    status = int(scope["path"].rsplit("/", 1)[1])
+    url = parse_qs(scope["query_string"].decode())["url"][0]
+    await problem(scope, send, status, f"code_{status}", "from the gateway", urlsplit(url).path)
+
+
+async def control(scope: Scope, send: Send) -> None:
+    query = parse_qs(scope["query_string"].decode())
+    if "ready" in query:
+        state["ready"] = query["ready"] == ["1"]
+    if "release" in query:
+        released.set()
+    await reply_json(send, 200, {"seen": seen, **state})
+
+
+async def body_length(receive: Receive, limit: int | None = None) -> int:
+    """Count the body's bytes; stop as soon as there are more than `limit`."""
+    state["received"] = 0
+    while True:
+        message = await receive()
+        state["received"] += len(message.get("body", b""))
+        if not message.get("more_body") or (limit and state["received"] > limit):
+            return state["received"]
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    length = await body_length(receive)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    report = {
+        "service": SERVICE,
+        "method": scope["method"],
+        "path": scope["raw_path"].decode("latin-1"),
+        "query": scope["query_string"].decode("latin-1"),
+        "headers": headers,
+        "body_bytes": length,
+    }
+    await reply_json(send, 200, report)
+
+
+async def own_problem(scope: Scope, receive: Receive, send: Send) -> None:
+    await body_length(receive)
+    status = int(scope["path"].rsplit("-", 1)[1])
+    await problem(scope, send, status, "own_code", "own detail", scope["path"])
+
+
+async def take_import(scope: Scope, receive: Receive, send: Send) -> None:
+    length = await body_length(receive, IMPORT_LIMIT)
+    if length > IMPORT_LIMIT:
+        await problem(scope, send, 413, "body_too_large", "own detail", scope["path"])
+    else:
+        await reply_json(send, 200, {"created": length})
+
+
+async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Send one piece at once, and the others when `/control?release` was asked."""
+    state["sent"] = 0
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/csv")]})
+    for number in range(PIECES):
+        await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+        state["sent"] = number + 1
+        if number == 0:
+            await released.wait()
+    released.clear()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def hang(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    await asyncio.Event().wait()
+
+
+async def no_content(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await reply(send, 204, b"", [])
+
+
+async def not_modified(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await reply(send, 304, b"", [(b"etag", b'"7"')])
+
+
+async def cookies(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await reply_json(send, 200, {}, (b"set-cookie", b"a=1; HttpOnly"), (b"set-cookie", b"b=2; Path=/"))
+
+
+async def named_server(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await reply_json(send, 200, {}, (b"server", b"uvicorn"), (b"content-security-policy", b"default-src *"))
+
+
+ANSWERS = {
+    "own-413": own_problem,
+    "own-429": own_problem,
+    "own-500": own_problem,
+    "own-503": own_problem,
+    "import": take_import,
+    "stream": stream,
+    "hang": hang,
+    "no-content": no_content,
+    "not-modified": not_modified,
+    "cookies": cookies,
+    "named-server": named_server,
+}
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    path = scope["path"]
+    if path == "/control":
+        await control(scope, send)
+    elif path == "/livez" or (path == "/readyz" and state["ready"]):
+        await reply_json(send, 200, {"status": "ok"})
+    elif path == "/readyz":
+        await reply_json(send, 503, {"failing": ["database"]})
+    elif path.startswith("/internal/problems/"):
+        await gateway_problem(scope, send)
+    else:
+        seen.append(f"{scope['method']} {scope['raw_path'].decode('latin-1')}")
+        await ANSWERS.get(path.rsplit("/", 1)[1], echo)(scope, receive, send)
