@@ -1,0 +1,36 @@
+"""The caller, as a verified access token names him."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Claims of a verified token: `expires_at` in epoch seconds, `version` the claim `ver`."""
+
+    user_id: UUID
+    session_id: UUID
+    scopes: frozenset[str]
+    client_id: str
+    zone: str
+    version: int
+    expires_at: int
+
+    def today(self, now: datetime | None = None) -> date:
+        """The civil date where the user is; UTC for a zone that this machine does not know."""
+        instant = now or datetime.now(UTC)
+        try:
+            return instant.astimezone(ZoneInfo(self.zone)).date()
+        except (KeyError, ValueError, OSError):  # not in the database, an unsafe path, a folder
+            return instant.astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token whose form is right: its text, and the `kid` and `alg` that its header names."""
+
+    text: str
+    kid: str
+    algorithm: str

@@ -1,0 +1,63 @@
+"""Serves a reply from the cache under a confirmed data version, or builds and keeps it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from expenses_service.cache.models import Built, Reply
+from expenses_service.cache.repository import ReplyStore, connect
+from expenses_service.cache.rules import entity_tag, pack, storage_key, unpack
+
+TTL_SECONDS = 3600
+MAX_BODY_BYTES = 1024 * 1024
+MAX_PENDING_PUTS = 64
+
+
+class ReplyCache:
+    """Never stale: the caller passes the version that Postgres gave in this very request.
+
+    The version is part of the key, so an entry of an older version is never looked up, and what a
+    miss builds is kept under the version that was read in the same snapshot as its rows.
+    """
+
+    def __init__(self, store: ReplyStore | None) -> None:
+        self._store = store
+        self._puts: set[asyncio.Task[None]] = set()
+
+    async def get_or_build(
+        self, user_id: UUID, version: int, query_key: str, build: Callable[[], Awaitable[Built]]
+    ) -> Reply:
+        """The reply to `query_key` for `user_id`; raises only what `build` raises."""
+        etag = entity_tag(user_id, version, query_key)
+        if self._store is not None:
+            value = await self._store.get(storage_key(user_id, version, query_key))
+            body = unpack(etag, value) if value is not None else None
+            if body is not None:
+                return Reply(etag, body)
+        built = await build()
+        reply = Reply(entity_tag(user_id, built.version, query_key), built.body)
+        self._keep(storage_key(user_id, built.version, query_key), reply)
+        return reply
+
+    def _keep(self, key: str, reply: Reply) -> None:
+        """Store in the background: no request waits for it, and too many at once are dropped."""
+        if self._store is None or not self._store.usable:
+            return
+        if len(reply.body) > MAX_BODY_BYTES or len(self._puts) >= MAX_PENDING_PUTS:
+            return
+        put = asyncio.create_task(
+            self._store.put(key, pack(reply.etag, reply.body), TTL_SECONDS), name="cache-put"
+        )
+        self._puts.add(put)
+        put.add_done_callback(self._puts.discard)
+
+    async def close(self) -> None:
+        """Finish what is being stored and close the connections."""
+        if self._store is not None:
+            await asyncio.gather(*self._puts)
+            await self._store.close()
+
+
+def open_replies(url: str | None, password: str | None) -> ReplyCache:
+    """A cache on the Redis at `url`; without one every reply is built. Connects when first used."""
+    return ReplyCache(ReplyStore(connect(url, password)) if url else None)

@@ -1,0 +1,1 @@
+"""The public keys that access tokens are verified with (infra/contracts/key-set.md)."""
