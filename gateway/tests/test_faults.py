@@ -1,0 +1,183 @@
+"""Services that are down, hung, not ready, restarting; each test has servers of its own."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import Stack
+from processes import Upstream, ready_gateway, running_upstream, status_of, wait_until
+
+SERVICES = [("auth", "/api/v1/auth/me"), ("expenses", "/api/v1/expenses")]
+
+
+def assert_problem(answer: httpx.Response, status: int, by: str, path: str) -> None:
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, document["status"], document["by"]) == (status, status, by)
+    assert document["instance"] == path
+    assert answer.headers["x-request-id"] == document["request_id"] == "rid-f"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def ask(stack: Stack, path: str, method: str = "GET") -> httpx.Response:
+    content = b"{}" if method == "POST" else None
+    return stack.client.request(method, path, content=content, headers={"X-Request-ID": "rid-f"})
+
+
+@pytest.mark.parametrize(("service", "path"), SERVICES)
+def test_a_killed_service_is_told_by_the_other_and_heals(own_stack: Stack, service: str, path: str) -> None:
+    """502 until the next health check, 503 after it; the other service and unknown paths go on all the time."""
+    dead: Upstream = getattr(own_stack, service)
+    other, other_path = next(pair for pair in SERVICES if pair[0] != service)
+    dead.kill()
+    statuses = set()
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for method in ("GET", "POST"):
+            answer = ask(own_stack, path, method)
+            assert_problem(answer, answer.status_code, other, path)
+            statuses.add(answer.status_code)
+        assert ask(own_stack, other_path).json()["service"] == other
+        assert_problem(ask(own_stack, "/nowhere"), 404, other, "/nowhere")
+    assert 503 in statuses
+    assert statuses <= {502, 503}
+    assert ask(own_stack, path).status_code == 503
+    dead.restart()
+    wait_until(lambda: ask(own_stack, path).status_code == 200, seconds=3, what="healed")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/expenses", "/api/v1/expenses/bulk", "/api/v1/expenses/import"])
+def test_a_service_that_is_not_ready_gets_nothing(own_stack: Stack, path: str) -> None:
+    own_stack.expenses.control(ready=0)
+    wait_until(lambda: ask(own_stack, path, "POST").status_code == 503, seconds=3, what="not ready")
+    before = own_stack.expenses.seen()
+    assert_problem(ask(own_stack, path, "POST"), 503, "auth", path)
+    assert own_stack.expenses.seen() == before
+    own_stack.expenses.control(ready=1)
+    wait_until(lambda: ask(own_stack, path, "POST").status_code == 200, seconds=3, what="ready again")
+
+
+def test_both_not_ready_are_still_problems(own_stack: Stack) -> None:
+    """One database server behind both: they are alive, and tell."""
+    own_stack.auth.control(ready=0)
+    own_stack.expenses.control(ready=0)
+    for _, path in SERVICES:
+        wait_until(lambda path=path: ask(own_stack, path).status_code == 503, seconds=3, what="not ready")
+    assert_problem(ask(own_stack, "/api/v1/expenses"), 503, "auth", "/api/v1/expenses")
+    assert_problem(ask(own_stack, "/api/v1/auth/me"), 503, "expenses", "/api/v1/auth/me")
+    assert_problem(ask(own_stack, "/nowhere"), 404, "auth", "/nowhere")
+
+
+def test_both_down_is_a_status_without_a_document(own_stack: Stack) -> None:
+    own_stack.auth.kill()
+    own_stack.expenses.kill()
+    for _, path in SERVICES:
+        wait_until(lambda path=path: ask(own_stack, path).status_code == 503, seconds=3, what="down")
+    assert ask(own_stack, "/nowhere").status_code == 404
+    assert status_of(f"{own_stack.gateway.url}/healthz") == 200
+
+
+@pytest.mark.parametrize(("service", "path"), SERVICES)
+def test_a_hung_service_is_504_then_503_and_heals(own_stack: Stack, service: str, path: str) -> None:
+    """Stopped in its tracks: the request in flight ends at the answer's time-out (2 s here)."""
+    hung: Upstream = getattr(own_stack, service)
+    other = next(name for name, _ in SERVICES if name != service)
+    hung.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert_problem(ask(own_stack, path), 504, other, path)
+    assert time.monotonic() - began < 5
+    wait_until(lambda: ask(own_stack, path).status_code == 503, seconds=5, what="found out")
+    assert_problem(ask(own_stack, path, "POST"), 503, other, path)
+    hung.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: ask(own_stack, path).status_code == 200, seconds=5, what="healed")
+
+
+def test_one_route_that_hangs_is_504_while_others_answer(own_stack: Stack) -> None:
+    assert_problem(ask(own_stack, "/api/v1/expenses/hang"), 504, "auth", "/api/v1/expenses/hang")
+    assert ask(own_stack, "/api/v1/expenses").status_code == 200
+
+
+@pytest.mark.parametrize("doomed", [0, 1])
+def test_a_killed_replica_costs_no_request(tmp_path: Path, doomed: int) -> None:
+    """What was not received is sent again, to the other replica."""
+    with (
+        running_upstream("auth") as auth,
+        running_upstream("expenses") as one,
+        running_upstream("expenses") as two,
+        ready_gateway(tmp_path, auth.url, f"{one.url} {two.url}") as gateway,
+        httpx.Client(base_url=gateway.url) as client,
+    ):
+        ports = {one.port, two.port}
+        for _ in range(10):
+            assert client.get("/api/v1/expenses").status_code == 200
+        assert all(len(replica.seen()) == 5 for replica in (one, two))
+        (one, two)[doomed].kill()
+        statuses = [client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(40)]
+        assert statuses == [200] * 40, ports
+
+
+@contextmanager
+def server_that_hangs_up() -> Iterator[tuple[int, list[bytes]]]:
+    """A ready service that reads each public request and closes the connection without a word."""
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    received = connection.recv(65536)
+                    if received.startswith((b"GET /readyz", b"GET /livez")):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    else:
+                        requests.append(received)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], requests
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_what_may_have_been_received_is_never_sent_again(tmp_path: Path, method: str) -> None:
+    with (
+        running_upstream("auth") as auth,
+        server_that_hangs_up() as (port, requests),
+        ready_gateway(tmp_path, auth.url, f"http://127.0.0.1:{port}") as gateway,
+    ):
+        answer = httpx.request(method, f"{gateway.url}/api/v1/expenses", headers={"X-Request-ID": "rid-f"})
+        assert_problem(answer, 502, "auth", "/api/v1/expenses")
+        assert len(requests) == 1
+
+
+def test_draining_costs_no_request(own_stack: Stack, tmp_path: Path) -> None:
+    """Fail `/readyz`, wait for the next health check, then stop: infra/contracts/health.md."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    replicas = f"{own_stack.auth.url} {own_stack.expenses.url}"  # any two servers will do
+    with (
+        ready_gateway(folder, own_stack.auth.url, replicas) as gateway,
+        httpx.Client(base_url=gateway.url) as client,
+    ):
+        own_stack.expenses.control(ready=0)
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            assert client.post("/api/v1/expenses", content=b"{}").status_code == 200
+        before = len(own_stack.expenses.seen())
+        assert client.get("/api/v1/expenses").json()["service"] == "auth"
+        assert len(own_stack.expenses.seen()) == before
+        own_stack.expenses.process.send_signal(signal.SIGTERM)
+        assert {client.get("/api/v1/expenses").status_code for _ in range(50)} == {200}

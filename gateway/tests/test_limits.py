@@ -1,0 +1,115 @@
+"""Limits per address and on time. `patient` has the project's files with 60 s shortened to 2."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from conftest import Stack
+from processes import Gateway, edited_copy, running_gateway, status_of, wait_until
+from wire import parse, read_all, request
+
+
+@pytest.fixture(scope="module")
+def patient(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("patient")
+    edits = ("readTimeout: 60s", "readTimeout: 2s"), ("idleTimeout: 60s", "idleTimeout: 2s")
+    source = edited_copy(folder, "traefik.yml", *edits)
+    with running_gateway(folder, stack.auth.url, stack.expenses.url, source) as gateway:
+        wait_until(lambda: status_of(f"{gateway.url}/healthz") == 200, what="routes loaded")
+        yield gateway
+
+
+def drip(connection: socket.socket, data: bytes, stopped: threading.Event) -> None:
+    """Send a byte every 100 ms until the connection is closed."""
+    for byte in data:
+        if stopped.wait(0.1):
+            return
+        try:
+            connection.sendall(bytes([byte]))
+        except OSError:
+            return
+
+
+def seconds_until_closed(port: int, at_once: bytes, slowly: bytes) -> tuple[float, bytes]:
+    began = time.monotonic()
+    stopped = threading.Event()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(at_once)
+        sender = threading.Thread(target=drip, args=(connection, slowly, stopped))
+        sender.start()
+        received = read_all(connection)
+        stopped.set()
+        sender.join()
+    return time.monotonic() - began, received
+
+
+def test_slow_head_is_cut(patient: Gateway) -> None:
+    seconds, _ = seconds_until_closed(patient.port, b"GET /api/v1/expenses HTTP/1.1\r\nX-A: ", b"a" * 100)
+    assert 1.5 < seconds < 4
+
+
+def test_slow_body_of_a_write_is_cut_and_the_service_never_knows(patient: Gateway, stack: Stack) -> None:
+    """499 is Traefik's own word for it, in plain text."""
+    before = stack.everything_seen()
+    head = request("/api/v1/expenses", "Content-Length: 1000", method="POST")
+    seconds, received = seconds_until_closed(patient.port, head, b"x" * 100)
+    assert 1.5 < seconds < 4
+    assert parse(received).status == 499
+    assert stack.everything_seen() == before
+
+
+def test_slow_import_is_cut(patient: Gateway) -> None:
+    head = request("/api/v1/expenses/import", "Content-Length: 1000", method="POST")
+    seconds, received = seconds_until_closed(patient.port, head, b"x" * 100)
+    assert 1.5 < seconds < 4
+    assert b" 200 " not in received
+
+
+def test_idle_connection_is_closed(patient: Gateway) -> None:
+    head = request("/api/v1/currencies").replace(b"Connection: close\r\n", b"")
+    seconds, received = seconds_until_closed(patient.port, head, b"")
+    assert received.startswith(b"HTTP/1.1 200")
+    assert 1.5 < seconds < 4
+
+
+def test_a_slow_reader_is_not_cut(patient: Gateway, stack: Stack) -> None:
+    """An export goes on for as long as the client reads: here longer than every time-out above."""
+    stack.expenses.control(release=1)
+    with httpx.stream("GET", f"{patient.url}/api/v1/expenses/stream", timeout=10) as answer:
+        size = 0
+        for number, piece in enumerate(answer.iter_raw(65536)):
+            size += len(piece)
+            if number < 30:
+                time.sleep(0.1)
+    assert size == 640 * 65536
+
+
+def test_hundreds_of_slow_clients_do_not_slow_the_others(patient: Gateway) -> None:
+    with ExitStack() as connections:
+        for _ in range(400):
+            slow = connections.enter_context(socket.create_connection(("127.0.0.1", patient.port)))
+            slow.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+        with httpx.Client(base_url=patient.url) as client:
+            began = time.monotonic()
+            assert {client.get("/api/v1/currencies").status_code for _ in range(20)} == {200}
+            assert time.monotonic() - began < 2
+
+
+def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None:
+    """Three at most here; one place is free again as soon as one of them ends (2 s: 504)."""
+    hanging = [socket.create_connection(("127.0.0.1", own_stack.port), timeout=10) for _ in range(3)]
+    for connection in hanging:
+        connection.sendall(request("/api/v1/expenses/hang"))
+    wait_until(lambda: len(own_stack.expenses.seen()) == 3, what="three in flight")
+    assert own_stack.client.get("/api/v1/auth/me").status_code == 429
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-Ip": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    assert own_stack.client.get("/api/v1/auth/me", headers=forged).status_code == 429
+    assert own_stack.auth.seen() == []
+    for connection in hanging:
+        assert parse(read_all(connection)).status == 504
+        connection.close()
+    assert own_stack.client.get("/api/v1/auth/me").status_code == 200
