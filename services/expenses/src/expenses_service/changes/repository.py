@@ -1,0 +1,68 @@
+"""The one writer of expenses and the data version that it moves."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import json
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.changes.models import Change, user_state
+from expenses_service.changes.statements import (
+    ADD_USER,
+    INSERT_EXPENSES,
+    LOCK_USER,
+    UPDATE_EXPENSES,
+)
+from expenses_service.expenses.models import Expense
+
+
+async def data_version(connection: AsyncConnection, user_id: UUID) -> int:
+    """The number of the user's last change; 0 before the first."""
+    statement = select(user_state.c.seq).where(user_state.c.user_id == user_id)
+    return await connection.scalar(statement) or 0
+
+
+async def lock_user(connection: AsyncConnection, user_id: UUID) -> int:
+    """Take the user's row until the transaction ends and return its data version.
+
+    The first statement of every write, of categories too: what is read after it stays true until
+    the commit, and two writes of one user never meet in the middle. Makes the row when missing.
+    """
+    seq = (await connection.exec_driver_sql(LOCK_USER, (user_id,))).scalar()
+    if seq is None:
+        await connection.exec_driver_sql(ADD_USER, (user_id,))
+        seq = (await connection.exec_driver_sql(LOCK_USER, (user_id,))).scalar_one()
+    return int(seq)
+
+
+async def insert_expenses(
+    connection: AsyncConnection, user_id: UUID, rows: Sequence[Expense]
+) -> int:
+    """Write new expenses, in order, and return the data version that this makes.
+
+    Raises IntegrityError with the constraint `expenses_external` when an external id is taken.
+    """
+    return await _write(connection, INSERT_EXPENSES, user_id, rows)
+
+
+async def update_expenses(
+    connection: AsyncConnection, user_id: UUID, changes: Sequence[Change]
+) -> int:
+    """Write the next version of expenses, in order, and return the data version that this makes.
+
+    Each row carries the version that it is to have, one above the stored one, and no id may come
+    twice in one call. Raises IntegrityError like `insert_expenses`.
+    """
+    return await _write(connection, UPDATE_EXPENSES, user_id, changes)
+
+
+async def _write(
+    connection: AsyncConnection, statement: str, user_id: UUID, images: Sequence[object]
+) -> int:
+    document = json.encode(images).decode()
+    result = (await connection.exec_driver_sql(statement, (user_id, document))).one_or_none()
+    if result is None or result.written != len(images):
+        message = "a write needs the user's lock, and rows that are current under it"
+        raise RuntimeError(message)
+    return int(result.seq)

@@ -1,0 +1,113 @@
+"""The SQL of every write of an expense: one statement for 1 row or 1000 (PostgreSQL 18).
+
+Parameters are `$1` the user and `$2` a JSON array of whole rows as they shall be. Both statements
+need the user's row to be locked by the same transaction first, so that what they read is current.
+They take the next numbers of the user's sequence, write the rows, append the change log and move
+the rollups. Every parameter is cast: an untyped one is a plan that guesses.
+"""
+
+from typing import Final
+
+LOCK_USER: Final = """
+SELECT seq FROM user_state WHERE user_id = $1::uuid FOR UPDATE
+"""
+
+ADD_USER: Final = """
+INSERT INTO user_state (user_id) VALUES ($1::uuid) ON CONFLICT (user_id) DO NOTHING
+"""
+
+INSERT_EXPENSES: Final = """
+WITH input AS MATERIALIZED (
+  SELECT d.ord, d.image, r.*
+  FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS d (image, ord),
+    jsonb_to_record(d.image) AS r (
+      id uuid, kind text, amount bigint, currency text, spent_on date, description text,
+      merchant text, category text, tags text[], payment_method text, notes text, metadata jsonb,
+      source text, external_id text, version integer, created_at timestamptz,
+      updated_at timestamptz)),
+bump AS (
+  UPDATE user_state AS s SET seq = s.seq + c.n
+  FROM (SELECT count(*) AS n FROM input) AS c
+  WHERE s.user_id = $1::uuid
+  RETURNING s.seq, s.seq - c.n AS base),
+added AS (
+  INSERT INTO expenses (
+    id, user_id, kind, amount, currency, spent_on, description, merchant, category, tags,
+    payment_method, notes, metadata, source, external_id, version, created_at, updated_at)
+  SELECT i.id, $1::uuid, i.kind, i.amount, i.currency, i.spent_on, i.description, i.merchant,
+    i.category, i.tags, i.payment_method, i.notes, i.metadata, i.source, i.external_id, i.version,
+    i.created_at, i.updated_at
+  FROM input AS i, bump
+  RETURNING id),
+logged AS (
+  INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
+  SELECT $1::uuid, b.base + i.ord, i.id, 'created', i.version, i.updated_at, i.image
+  FROM input AS i, bump AS b),
+rolled AS (
+  INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
+  SELECT $1::uuid, date_trunc('month', i.spent_on)::date, i.category, i.currency, i.kind,
+    count(*), sum(i.amount)
+  FROM input AS i, bump
+  GROUP BY 2, 3, 4, 5
+  ORDER BY 2, 3, 4, 5
+  ON CONFLICT (user_id, month, category, currency, kind)
+  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total)
+SELECT b.seq, (SELECT count(*) FROM added) AS written FROM bump AS b
+"""
+
+UPDATE_EXPENSES: Final = """
+WITH input AS MATERIALIZED (
+  SELECT d.ord, d.change ->> 'action' AS action, d.change -> 'row' AS image, r.*
+  FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS d (change, ord),
+    jsonb_to_record(d.change -> 'row') AS r (
+      id uuid, kind text, amount bigint, currency text, spent_on date, description text,
+      merchant text, category text, tags text[], payment_method text, notes text, metadata jsonb,
+      source text, external_id text, version integer, updated_at timestamptz,
+      deleted_at timestamptz)),
+changed AS (
+  UPDATE expenses AS e SET (
+    kind, amount, currency, spent_on, description, merchant, category, tags, payment_method,
+    notes, metadata, source, external_id, version, updated_at, deleted_at)
+  = (
+    i.kind, i.amount, i.currency, i.spent_on, i.description, i.merchant, i.category, i.tags,
+    i.payment_method, i.notes, i.metadata, i.source, i.external_id, i.version, i.updated_at,
+    i.deleted_at)
+  FROM input AS i
+  WHERE e.id = i.id AND e.user_id = $1::uuid AND e.version = i.version - 1
+  RETURNING i.ord, i.action, i.image, new.id, new.version, new.updated_at,
+    date_trunc('month', old.spent_on)::date AS old_month, old.category AS old_category,
+    old.currency AS old_currency, old.kind AS old_kind, old.amount AS old_amount,
+    old.deleted_at IS NULL AS old_live,
+    date_trunc('month', new.spent_on)::date AS new_month, new.category AS new_category,
+    new.currency AS new_currency, new.kind AS new_kind, new.amount AS new_amount,
+    new.deleted_at IS NULL AS new_live),
+bump AS (
+  UPDATE user_state AS s SET seq = s.seq + c.n
+  FROM (SELECT count(*) AS n FROM changed) AS c
+  WHERE s.user_id = $1::uuid
+  RETURNING s.seq, s.seq - c.n AS base, c.n),
+logged AS (
+  INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
+  SELECT $1::uuid, b.base + row_number() OVER (ORDER BY c.ord), c.id, c.action, c.version,
+    c.updated_at, c.image
+  FROM changed AS c, bump AS b),
+delta AS (
+  SELECT month, category, currency, kind, sum(n) AS n, sum(total) AS total
+  FROM (
+    SELECT old_month AS month, old_category AS category, old_currency AS currency,
+      old_kind AS kind, -1 AS n, -old_amount AS total
+    FROM changed WHERE old_live
+    UNION ALL
+    SELECT new_month, new_category, new_currency, new_kind, 1, new_amount
+    FROM changed WHERE new_live) AS d
+  GROUP BY month, category, currency, kind
+  HAVING sum(n) <> 0 OR sum(total) <> 0),
+rolled AS (
+  INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
+  SELECT $1::uuid, d.month, d.category, d.currency, d.kind, d.n, d.total
+  FROM delta AS d, bump
+  ORDER BY d.month, d.category, d.currency, d.kind
+  ON CONFLICT (user_id, month, category, currency, kind)
+  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total)
+SELECT b.seq, b.n AS written FROM bump AS b
+"""

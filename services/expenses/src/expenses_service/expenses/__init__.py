@@ -1,0 +1,1 @@
+"""Expenses: created, read, changed, deleted, restored and listed by their owner alone."""

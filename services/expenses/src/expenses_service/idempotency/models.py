@@ -1,0 +1,27 @@
+"""The table of answers that are kept for retries."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import BYTEA
+
+from expenses_service.tables import metadata
+
+idempotency: Final = Table(
+    "idempotency",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", BYTEA, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("body", BYTEA, nullable=False),
+    Column("etag", Text),
+    Column("location", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("char_length(key) BETWEEN 1 AND 255", "key"),
+    CheckConstraint("status BETWEEN 200 AND 299", "status"),
+)
+
+Index("idempotency_age", idempotency.c.created_at, postgresql_using="brin")
