@@ -1,0 +1,243 @@
+"""The reply cache on a real Valkey that is killed, hung, filled and wiped."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from expenses_service.cache.models import Built, Reply
+from expenses_service.cache.rules import entity_tag, pack, storage_key
+from expenses_service.cache.service import ReplyCache, open_replies
+from tests.tokens import user_id
+from tests.valkey import Valkey
+
+ALICE, BOB = user_id(1), user_id(2)
+SLOWEST = 0.25
+
+
+class Truth:
+    """Stands for Postgres: the present version and what a query then answers."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.built = 0
+
+    async def build(self) -> Built:
+        self.built += 1
+        return Built(self.version, f"body of {self.version}".encode())
+
+    async def read(self, cache: ReplyCache) -> Reply:
+        return await cache.get_or_build(ALICE, self.version, "expenses?limit=50", self.build)
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    with Valkey() as server:
+        yield server
+
+
+@pytest.fixture
+async def cache(valkey: Valkey) -> AsyncIterator[ReplyCache]:
+    opened = open_replies(valkey.url, None)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def truth() -> Truth:
+    return Truth()
+
+
+async def stored(valkey: Valkey, count: int) -> None:
+    """Wait until the cache holds `count` replies; they are stored behind the answer."""
+    async with asyncio.timeout(5):
+        while valkey.client().dbsize() != count:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_second_read_builds_nothing(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    first = await truth.read(cache)
+    await stored(valkey, 1)
+    assert await truth.read(cache) == first
+    assert truth.built == 1
+
+
+async def test_another_version_is_another_reply(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    old = await truth.read(cache)
+    await stored(valkey, 1)
+    truth.version = 2
+    new = await truth.read(cache)
+    assert new.body == b"body of 2"
+    assert new.etag != old.etag
+
+
+async def test_what_was_built_is_kept_under_the_version_it_was_read_with(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    truth.version = 2  # a write came between the version's read and the rows'
+    reply = await cache.get_or_build(ALICE, 1, "expenses", truth.build)
+    assert reply.etag == entity_tag(ALICE, 2, "expenses")
+    await stored(valkey, 1)
+    again = await cache.get_or_build(ALICE, 2, "expenses", truth.build)
+    assert again == reply
+    assert truth.built == 1
+
+
+async def test_no_user_query_or_version_shares_a_reply(
+    valkey: Valkey, cache: ReplyCache
+) -> None:
+    wanted = [(u, v, q) for u in (ALICE, BOB) for v in (1, 11) for q in ("e?a=1", "e?a=11")]
+    for round_ in range(2):
+        for user, version, query in wanted:
+            body = f"{user} {version} {query}".encode()
+
+            async def build(version: int = version, body: bytes = body) -> Built:
+                return Built(version, body)
+
+            reply = await cache.get_or_build(user, version, query, build)
+            assert reply.body == body
+        if round_ == 0:
+            await stored(valkey, len(wanted))
+    assert len({entity_tag(*each) for each in wanted}) == len(wanted)
+
+
+async def test_a_value_that_was_stored_for_something_else_is_a_miss(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    key = storage_key(ALICE, 1, "expenses?limit=50")
+    valkey.client().set(key, pack(entity_tag(BOB, 1, "expenses?limit=50"), b"of Bob"))
+    assert (await truth.read(cache)).body == b"body of 1"
+
+
+async def test_entries_do_not_stay_for_ever(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    await truth.read(cache)
+    await stored(valkey, 1)
+    assert 0 < valkey.client().ttl(storage_key(ALICE, 1, "expenses?limit=50")) <= 3600
+
+
+async def test_wiped_it_builds_again(valkey: Valkey, cache: ReplyCache, truth: Truth) -> None:
+    first = await truth.read(cache)
+    await stored(valkey, 1)
+    valkey.client().flushall()
+    assert await truth.read(cache) == first
+    assert truth.built == 2
+
+
+async def test_killed_it_costs_speed_only_and_heals(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    await truth.read(cache)
+    await stored(valkey, 1)
+    valkey.kill()
+    for _ in range(20):
+        assert (await truth.read(cache)).body == b"body of 1"
+    valkey.start()
+    await heal(valkey, cache, truth)
+
+
+async def test_hung_it_costs_a_quarter_second_once_and_heals(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    await truth.read(cache)
+    await stored(valkey, 1)
+    valkey.signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert (await truth.read(cache)).body == b"body of 1"
+    assert time.monotonic() - began < SLOWEST + 0.1  # the machine's own noise
+    began = time.monotonic()
+    while time.monotonic() - began < 2.5:  # longer than two probes
+        before = time.monotonic()
+        assert (await truth.read(cache)).body == b"body of 1"
+        assert time.monotonic() - before < SLOWEST / 2
+        await asyncio.sleep(0.02)
+    valkey.signal(signal.SIGCONT)
+    await heal(valkey, cache, truth)
+
+
+async def heal(valkey: Valkey, cache: ReplyCache, truth: Truth) -> None:
+    """Read until a new version's reply comes out of the cache again."""
+    truth.version += 1
+    async with asyncio.timeout(10):
+        while True:
+            before = truth.built
+            assert (await truth.read(cache)).body == f"body of {truth.version}".encode()
+            if truth.built == before:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_full_it_still_answers(truth: Truth) -> None:
+    with Valkey("--maxmemory", "1", "--maxmemory-policy", "noeviction") as full:
+        cache = open_replies(full.url, None)
+        for _ in range(5):
+            assert (await truth.read(cache)).body == b"body of 1"
+            await asyncio.sleep(0.01)
+        assert full.client().dbsize() == 0
+        await cache.close()
+
+
+async def test_never_there_or_not_let_in(truth: Truth) -> None:
+    with Valkey("--requirepass", "secret") as closed:
+        for url in ("redis://127.0.0.1:1/0", closed.url):
+            cache = open_replies(url, "wrong")
+            assert (await truth.read(cache)).body == b"body of 1"
+            await asyncio.sleep(1.1)  # one probe that fails
+            assert (await truth.read(cache)).body == b"body of 1"
+            await cache.close()
+
+
+async def test_without_a_cache_every_reply_is_built(truth: Truth) -> None:
+    cache = open_replies("", None)
+    assert await truth.read(cache) == await truth.read(cache)
+    assert truth.built == 2
+    await cache.close()
+
+
+async def test_large_and_too_many_replies_are_not_kept(
+    valkey: Valkey, cache: ReplyCache, truth: Truth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expenses_service.cache.service.MAX_BODY_BYTES", 4)
+    await truth.read(cache)
+    monkeypatch.undo()
+    monkeypatch.setattr("expenses_service.cache.service.MAX_PENDING_PUTS", 0)
+    await truth.read(cache)
+    await asyncio.sleep(0.1)
+    assert valkey.client().dbsize() == 0
+
+
+async def test_what_build_raises_comes_through_and_is_not_kept(
+    valkey: Valkey, cache: ReplyCache
+) -> None:
+    async def fail() -> Built:
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError):
+        await cache.get_or_build(ALICE, 1, "expenses", fail)
+    assert valkey.client().dbsize() == 0
+
+
+async def test_readers_who_hang_up_never_mix_replies(valkey: Valkey, cache: ReplyCache) -> None:
+    """A cancelled read must not leave its answer on the connection for the next one."""
+
+    async def read(number: int) -> None:
+        async def build() -> Built:
+            return Built(1, str(number).encode())
+
+        reply = await cache.get_or_build(user_id(number % 20), 1, "expenses", build)
+        assert int(reply.body) % 20 == number % 20
+
+    for wave in range(30):
+        tasks = [asyncio.create_task(read(number)) for number in range(40)]
+        await asyncio.sleep(0.0002 * wave)
+        for task in tasks[::2]:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(o is None or isinstance(o, asyncio.CancelledError) for o in outcomes)
