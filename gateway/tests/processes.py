@@ -16,6 +16,8 @@ import httpx
 
 GATEWAY = Path(__file__).parent.parent
 START_SECONDS = 20
+# One client for all: making one costs more than a request. No connection outlives its request.
+PROBE = httpx.Client(timeout=2, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def traefik_binary() -> str:
@@ -44,7 +46,7 @@ def wait_until(happened: Callable[[], bool], seconds: float = START_SECONDS, wha
 def status_of(url: str) -> int:
     """Status of a GET, 0 when nothing answers."""
     try:
-        return httpx.get(url, timeout=2).status_code
+        return PROBE.get(url).status_code
     except httpx.TransportError:
         return 0
 
@@ -70,7 +72,7 @@ class Upstream:
 
     def control(self, **orders: int) -> dict[str, object]:
         """Give orders (`ready=0`, `release=1`); the answer is what it has seen."""
-        answer: dict[str, object] = httpx.get(f"{self.url}/control", params=orders).json()
+        answer: dict[str, object] = PROBE.get(f"{self.url}/control", params=orders).json()
         return answer
 
     def seen(self) -> list[str]:
@@ -146,7 +148,7 @@ def running_gateway(
 
 @contextmanager
 def ready_gateway(folder: Path, auth_url: str, expenses_url: str, **settings: str) -> Iterator[Gateway]:
-    with running_gateway(folder, auth_url, expenses_url, **settings) as gateway:
+    with running_gateway(folder, auth_url, expenses_url, GATEWAY, **settings) as gateway:
         wait_until(lambda: status_of(f"{gateway.url}/healthz") == 200, what="routes loaded")
         yield gateway
 

@@ -1,9 +1,11 @@
 """Answers of the services pass as they are; the gateway adds its headers to all of them."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from conftest import Stack
-from processes import wait_until
+from processes import edited_copy, running_gateway, wait_until
 
 EVERYWHERE = ["/api/v1/auth/me", "/api/v1/expenses", "/api/v1/expenses/own-503", "/nowhere", "/healthz", "/docs"]
 
@@ -17,7 +19,7 @@ def test_the_services_own_problems_pass_untouched(stack: Stack, path: str, metho
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "rid-1"
     if (method, status) != ("POST", 413):
-        assert (answer.json()["code"], answer.json()["detail"]) == ("own_code", "own detail")
+        assert (answer.json()["code"], answer.json()["detail"]) == (f"own_{status}", "own")
         assert answer.headers.get("retry-after") == ("7" if status in {429, 503} else None)
 
 
@@ -35,11 +37,29 @@ def test_security_headers(stack: Stack, path: str) -> None:
     assert "strict-transport-security" not in headers  # plain HTTP
 
 
+def test_strict_transport_security_only_under_tls(stack: Stack, tmp_path: Path) -> None:
+    """The same files with TLS on the entry point, Traefik's own certificate."""
+    source = edited_copy(tmp_path, "traefik.yml", ("    http:\n", "    http:\n      tls: {}\n"))
+    with (
+        running_gateway(tmp_path, stack.auth.url, stack.expenses.url, source) as gateway,
+        httpx.Client(base_url=f"https://127.0.0.1:{gateway.port}", verify=False) as client,  # noqa: S501 - see above
+    ):
+        wait_until(lambda: listening(client), what="routes loaded")
+        answer = client.get("/api/v1/expenses")
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert dict(answer.json()["headers"])["x-forwarded-proto"] == "https"
+
+
+def listening(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @pytest.mark.parametrize("service", ["auth", "expenses"])
 @pytest.mark.parametrize("rest", ["", "/swagger-ui-bundle.js"])
-def test_documentation_pages_may_load_their_own_files_and_nothing_else(
-    stack: Stack, service: str, rest: str
-) -> None:
+def test_documentation_pages_may_load_their_own_files_and_nothing_else(stack: Stack, service: str, rest: str) -> None:
     policies = stack.client.get(f"/api/v1/{service}/docs{rest}").headers.get_list("content-security-policy")
     assert len(policies) == 1
     assert "script-src 'self';" in policies[0]
@@ -78,8 +98,7 @@ def test_several_cookies(stack: Stack, method: str) -> None:
 
 
 def test_an_export_streams(stack: Stack) -> None:
-    """The client has the first byte before the service made the last, and a client that does not read holds the
-    service back: 40 MiB are nowhere kept in memory."""
+    """The first byte is here before the last is made, and a client that does not read holds the service back."""
     with stack.client.stream("GET", "/api/v1/expenses/stream") as answer:
         body = answer.iter_raw(65536)
         size = len(next(body))

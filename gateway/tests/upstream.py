@@ -38,13 +38,15 @@ async def reply_json(send: Send, status: int, value: object, *headers: tuple[byt
     await reply(send, status, body, [(b"content-type", kind), (b"content-length", length), *headers])
 
 
-async def problem(scope: Scope, send: Send, status: int, code: str, detail: str, path: str) -> None:
-    request_id = dict(scope["headers"]).get(b"x-request-id", b"made-by-" + SERVICE.encode())
-    document = {"status": status, "code": code, "detail": detail, "instance": path}
+async def problem(scope: Scope, send: Send, status: int, detail: str, path: str) -> None:
+    received = dict(scope["headers"])
+    request_id = received.get(b"x-request-id", b"made-by-" + SERVICE.encode())
+    document = {"status": status, "code": f"{detail}_{status}", "detail": detail, "instance": path}
     document |= {"request_id": request_id.decode(), "by": SERVICE}
+    document |= {"credentials": bool({b"cookie", b"authorization"} & set(received))}
     headers = [(b"x-request-id", request_id), (b"cache-control", b"no-store")]
     if status in {429, 503}:
-        headers.append((b"retry-after", b"7" if detail.startswith("own") else b"2"))
+        headers.append((b"retry-after", b"7" if detail == "own" else b"2"))
     await reply_json(send, status, document, *headers)
 
 
@@ -52,7 +54,7 @@ async def gateway_problem(scope: Scope, send: Send) -> None:
     """Answer `/internal/problems/{status}?url=…` as infra/contracts/health.md says."""
     status = int(scope["path"].rsplit("/", 1)[1])
     url = parse_qs(scope["query_string"].decode())["url"][0]
-    await problem(scope, send, status, f"code_{status}", "from the gateway", urlsplit(url).path)
+    await problem(scope, send, status, "told", urlsplit(url).path)
 
 
 async def control(scope: Scope, send: Send) -> None:
@@ -91,13 +93,13 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 async def own_problem(scope: Scope, receive: Receive, send: Send) -> None:
     await body_length(receive)
     status = int(scope["path"].rsplit("-", 1)[1])
-    await problem(scope, send, status, "own_code", "own detail", scope["path"])
+    await problem(scope, send, status, "own", scope["path"])
 
 
 async def take_import(scope: Scope, receive: Receive, send: Send) -> None:
     length = await body_length(receive, IMPORT_LIMIT)
     if length > IMPORT_LIMIT:
-        await problem(scope, send, 413, "body_too_large", "own detail", scope["path"])
+        await problem(scope, send, 413, "own", scope["path"])
     else:
         await reply_json(send, 200, {"created": length})
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,9 @@ class Answer:
 def read_all(connection: socket.socket) -> bytes:
     """Read until the other side closes or resets the connection."""
     received = bytearray()
-    try:
+    with suppress(ConnectionResetError):  # follows the answer when the server did not read the whole request
         while piece := connection.recv(65536):
             received += piece
-    except ConnectionResetError:
-        pass  # an answer may be followed by a reset when the server did not read the whole request
     return bytes(received)
 
 
@@ -52,10 +51,8 @@ def exchange(port: int, request: bytes, seconds: float = 5) -> Answer:
 
 def exchange_raw(port: int, request: bytes, seconds: float = 5) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused early: the answer can still be read
             connection.sendall(request)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before all of it was sent; the answer can still be read
         return read_all(connection)
 
 
