@@ -109,6 +109,8 @@ def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-Ip": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
     assert own_stack.client.get("/api/v1/auth/me", headers=forged).status_code == 429
     assert own_stack.auth.seen() == []
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other_address:
+        assert other_address.get(f"{own_stack.gateway.url}/api/v1/auth/me").status_code == 200
     for connection in hanging:
         assert parse(read_all(connection)).status == 504
         connection.close()
