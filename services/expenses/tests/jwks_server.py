@@ -56,7 +56,7 @@ class JwksServer:
                 except OSError:  # the reader had enough and hung up
                     self.close_connection = True
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Say nothing on stderr."""
 
         return Handler

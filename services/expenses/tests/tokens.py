@@ -1,4 +1,4 @@
-"""Keys and tokens as auth makes them (infra/contracts/access-token.md), and as an attacker would."""
+"""Keys and tokens as auth makes them, and as an attacker would (infra/contracts)."""
 
 import base64
 import json
@@ -68,7 +68,7 @@ def user_id(number: int = 1) -> UUID:
     return UUID(f"01900000-0000-7000-8000-{number:012x}")
 
 
-def access_claims(user: UUID | None = None, **changes: Any) -> dict[str, Any]:
+def access_claims(user: UUID | None = None, /, **changes: object) -> dict[str, Any]:
     """The claims of a good token, issued now; a change to None takes a claim away."""
     now = int(time.time())
     claims: dict[str, Any] = {

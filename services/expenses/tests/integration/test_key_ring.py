@@ -1,7 +1,6 @@
 """The key ring against a real HTTP server and a real file."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -244,7 +243,7 @@ async def test_a_file_is_read_again_when_it_changes(
         await until_ready(ring)
         replacement = tmp_path / "new.json"
         replacement.write_bytes(key_set(NEXT))
-        os.replace(replacement, file)
+        replacement.replace(file)
         async with asyncio.timeout(5):
             while not ring.holds(NEXT.kid):
                 await asyncio.sleep(0.01)
@@ -253,6 +252,6 @@ async def test_a_file_is_read_again_when_it_changes(
 
 
 @pytest.mark.parametrize("both", [True, False])
-def test_exactly_one_source(both: bool) -> None:
+def test_exactly_one_source(*, both: bool) -> None:
     with pytest.raises(ValueError, match="exactly one"):
         open_key_ring(url="http://auth" if both else None, path=Path("jwks") if both else None)

@@ -89,9 +89,7 @@ async def test_what_was_built_is_kept_under_the_version_it_was_read_with(
     assert truth.built == 1
 
 
-async def test_no_user_query_or_version_shares_a_reply(
-    valkey: Valkey, cache: ReplyCache
-) -> None:
+async def test_no_user_query_or_version_shares_a_reply(valkey: Valkey, cache: ReplyCache) -> None:
     wanted = [(u, v, q) for u in (ALICE, BOB) for v in (1, 11) for q in ("e?a=1", "e?a=11")]
     for round_ in range(2):
         for user, version, query in wanted:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -198,7 +199,7 @@ def test_signature_that_the_key_did_not_make(text: str) -> None:
 
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
-def test_header_that_is_not_exactly_right(header: Any) -> None:
+def test_header_that_is_not_exactly_right(header: Mapping[str, object]) -> None:
     with pytest.raises(InvalidToken):
         verify(KEY.token(access_claims(), header))
 
@@ -218,7 +219,7 @@ def test_claim_that_is_missing(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in VALUES.items() for value in values]
 )
-def test_claim_of_a_wrong_value_or_type(name: str, value: Any) -> None:
+def test_claim_of_a_wrong_value_or_type(name: str, value: object) -> None:
     with pytest.raises(InvalidToken):
         verify(KEY.token(access_claims(**{name: value})))
 
@@ -239,7 +240,7 @@ def test_times_that_cannot_be(times: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("after", "alive"), [(299, True), (329, True), (330.5, False), (9e9, False)]
 )
-def test_expiry_has_thirty_seconds_of_leeway(after: float, alive: bool) -> None:
+def test_expiry_has_thirty_seconds_of_leeway(after: float, *, alive: bool) -> None:
     now = int(time.time())
     text = KEY.token(access_claims(iat=now, exp=now + 300))
     if alive:

@@ -1,7 +1,6 @@
 """Which key sets are taken (infra/contracts/key-set.md)."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -39,7 +38,7 @@ def test_thumbprint_of_the_example_in_rfc_7638() -> None:
     )
 
 
-def with_member(name: str, value: Any) -> bytes:
+def with_member(name: str, value: object) -> bytes:
     return json.dumps({"keys": [KEY.jwk | {name: value}]}).encode()
 
 

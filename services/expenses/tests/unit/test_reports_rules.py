@@ -25,7 +25,9 @@ days = st.dates(date(1900, 1, 1), date(2999, 12, 31))
         (date(2026, 1, 1), date(2026, 12, 30), False),
     ],
 )
-def test_spans_that_monthly_sums_cover(first: date | None, last: date | None, whole: bool) -> None:
+def test_spans_that_monthly_sums_cover(
+    first: date | None, last: date | None, *, whole: bool
+) -> None:
     assert whole_months(Span(first, last)) is whole
 
 

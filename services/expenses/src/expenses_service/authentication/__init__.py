@@ -1,1 +1,1 @@
-"""Who is calling: access tokens verified with auth's public keys (infra/contracts/access-token.md)."""
+"""Who is calling: access tokens, verified as infra/contracts/access-token.md has it."""

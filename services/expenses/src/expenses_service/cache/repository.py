@@ -1,6 +1,7 @@
 """Reads and writes bytes in Redis; whatever goes wrong there is a miss, at most 250 ms late."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -43,12 +44,12 @@ class ReplyStore:
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None: absent, out of reach, refused or too late."""
-        value = await self._ask("GET", key)
+        value = await self._ask(lambda: self._redis.get(key))
         return value if isinstance(value, bytes) else None
 
     async def put(self, key: str, value: bytes, seconds: int) -> None:
         """Store for `seconds`, if Redis takes it."""
-        await self._ask("SET", key, value, "EX", seconds)
+        await self._ask(lambda: self._redis.set(key, value, ex=seconds))
 
     @property
     def usable(self) -> bool:
@@ -60,16 +61,16 @@ class ReplyStore:
         await self._breaker.close()
         await self._redis.aclose()
 
-    async def _ask(self, *command: str | bytes | int) -> object:
+    async def _ask(self, command: Callable[[], Awaitable[object]]) -> object:
         if not self._breaker.closed:
             return None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await self._redis.execute_command(*command)
+                return await command()
         except _OUT_OF_REACH as error:
             self._breaker.trip(type(error).__name__)
         except RedisError as error:  # full, read-only or forbidden: it is there and may still read
-            log.warning("cache_refused", command=command[0], reason=type(error).__name__)
+            log.warning("cache_refused", reason=type(error).__name__)
         return None
 
     async def _answers(self) -> bool:

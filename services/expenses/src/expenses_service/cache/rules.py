@@ -1,7 +1,8 @@
 """How a cached reply is named, so that no two users, versions or queries ever share one."""
 
-from hashlib import blake2b
 from uuid import UUID
+
+from expenses_service.etag import opaque_etag
 
 REPRESENTATION = 1
 """Raised by every release that changes the bytes of a cached reply."""
@@ -11,12 +12,13 @@ _SEPARATOR = b"\n"
 
 def entity_tag(user_id: UUID, version: int, query_key: str) -> str:
     """Opaque and strong: user, data version, query and representation version decide it."""
-    return f'"{_digest(user_id, version, query_key)}"'
+    return opaque_etag(REPRESENTATION, user_id, version, query_key)
 
 
 def storage_key(user_id: UUID, version: int, query_key: str) -> str:
     """The key in Redis; user and version stand in it in clear, so that an operator can read it."""
-    return f"reply:{REPRESENTATION}:{user_id.hex}:{version}:{_digest(user_id, version, query_key)}"
+    tag = entity_tag(user_id, version, query_key).strip('"')
+    return f"reply:{REPRESENTATION}:{user_id.hex}:{version}:{tag}"
 
 
 def pack(etag: str, body: bytes) -> bytes:
@@ -28,8 +30,3 @@ def unpack(etag: str, value: bytes) -> bytes | None:
     """The body, or None when `value` was stored for anything but `etag`."""
     prefix = etag.encode() + _SEPARATOR
     return value[len(prefix) :] if value.startswith(prefix) else None
-
-
-def _digest(user_id: UUID, version: int, query_key: str) -> str:
-    text = f"{REPRESENTATION}|{user_id.hex}|{version}|{query_key}"
-    return blake2b(text.encode(), digest_size=16).hexdigest()

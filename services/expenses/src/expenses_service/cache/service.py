@@ -13,6 +13,10 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_PENDING_PUTS = 64
 
 
+def _nothing(_: str) -> bool:
+    return False
+
+
 class ReplyCache:
     """Never stale: the caller passes the version that Postgres gave in this very request.
 
@@ -25,10 +29,21 @@ class ReplyCache:
         self._puts: set[asyncio.Task[None]] = set()
 
     async def get_or_build(
-        self, user_id: UUID, version: int, query_key: str, build: Callable[[], Awaitable[Built]]
+        self,
+        user_id: UUID,
+        version: int,
+        query_key: str,
+        build: Callable[[], Awaitable[Built]],
+        *,
+        client_has: Callable[[str], bool] = _nothing,
     ) -> Reply:
-        """The reply to `query_key` for `user_id`; raises only what `build` raises."""
+        """The reply to `query_key` for `user_id`; raises only what `build` raises.
+
+        When `client_has` the entity tag already, the body is left empty and nothing is looked up.
+        """
         etag = entity_tag(user_id, version, query_key)
+        if client_has(etag):
+            return Reply(etag, b"")
         if self._store is not None:
             value = await self._store.get(storage_key(user_id, version, query_key))
             body = unpack(etag, value) if value is not None else None

@@ -1,6 +1,6 @@
 """Reads a user's own category rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -29,13 +29,13 @@ async def open_slugs(
 
 def _rows_of(user_id: UUID) -> Select[tuple[str, str, bool, int, bool]]:
     table = categories.c
-    return select(
-        table.slug, table.name, table.archived, table.version, table.deleted
-    ).where(table.user_id == user_id)
+    return select(table.slug, table.name, table.archived, table.version, table.deleted).where(
+        table.user_id == user_id
+    )
 
 
 async def _fetch(
     connection: AsyncConnection, query: Select[tuple[str, str, bool, int, bool]]
 ) -> list[Category]:
-    rows: Sequence[tuple[str, str, bool, int, bool]] = (await connection.execute(query)).tuples().all()
-    return [Category(*row) for row in rows]
+    rows = await connection.execute(query)
+    return [Category(row.slug, row.name, row.archived, row.version, row.deleted) for row in rows]

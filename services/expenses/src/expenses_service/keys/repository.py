@@ -28,7 +28,7 @@ class KeySource(Protocol):
 
 
 class HttpKeySource:
-    """A JWKS address. Follows no redirect, uses no proxy of the environment, reads at most 64 KiB."""
+    """A JWKS address. Follows no redirect, asks no proxy of the environment, reads 64 KiB at most."""
 
     refresh_seconds = 300.0
 

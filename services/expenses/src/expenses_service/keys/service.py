@@ -81,7 +81,7 @@ class KeyRing:
         return key
 
     def _worth_asking(self, kid: str) -> bool:
-        """Whether an unknown `kid` may wait for a fetch: one under way, or a new one that is due."""
+        """Whether an unknown `kid` may wait for a fetch: one under way, or one that is due."""
         now = self._clock()
         due = now >= self._next_refetch_at and now >= self._unknown.get(kid, 0.0)
         return self._fetch is not None or due

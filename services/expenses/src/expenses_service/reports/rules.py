@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from expenses_service.reports.models import GroupKey, Line, Span
+from expenses_service.currencies.money import amount_text
+from expenses_service.reports.models import GroupKey, Line, Span, Summary
 
 PERIODS = frozenset({GroupKey.MONTH})
 
@@ -40,3 +41,19 @@ def fill_with_zero(lines: Sequence[Line], keys: Sequence[GroupKey], span: Span) 
         for month in months(span.first, span.last)
     }
     return [*lines, *(Line(values, currency, 0, 0) for values, currency in wanted - there)]
+
+
+def document(summary: Summary, keys: Sequence[GroupKey]) -> dict[str, object]:
+    """The summary as API.md has it, amounts as padded strings."""
+    return {
+        "groups": [
+            {"key": dict(zip(keys, line.values, strict=True)), **_sum(line)}
+            for line in summary.groups
+        ],
+        "totals": [_sum(line) for line in summary.totals],
+    }
+
+
+def _sum(line: Line) -> dict[str, object]:
+    total = amount_text(line.total, line.currency)
+    return {"currency": line.currency, "total": total, "count": line.count}

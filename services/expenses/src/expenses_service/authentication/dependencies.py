@@ -1,0 +1,62 @@
+"""Who is calling, as routes ask for it: `async def list_(principal: Reader, …)`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from expenses_service.authentication.errors import AmbiguousCredentials, InsufficientScope
+from expenses_service.authentication.models import Principal
+from expenses_service.cookies import access_cookie, read_cookie
+from expenses_service.cross_site import SAFE_METHODS, refuse_cross_site
+from expenses_service.errors import NotAuthenticated
+from expenses_service.resources import Resources, get_resources
+from expenses_service.telemetry import identify
+
+
+def requires(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency: 400 credentials, 401, 403 cross-site, then 403 scope, in this order."""
+
+    async def dependency(
+        request: Request, resources: Annotated[Resources, Depends(get_resources)]
+    ) -> Principal:
+        principal = await authenticate(request, resources)
+        if scope not in principal.scopes:
+            raise InsufficientScope(f"This call needs the scope {scope}.")
+        return principal
+
+    return dependency
+
+
+async def authenticate(request: Request, resources: Resources) -> Principal:
+    """The caller by his access cookie or his Bearer token.
+
+    Raises:
+        DuplicateCookie, AmbiguousCredentials: it is not clear which credentials are meant.
+        NotAuthenticated, TokenExpired, InvalidToken, KeysUnavailable: see the authenticator.
+        CrossSiteRequest: a page of another site used the cookie for an unsafe method.
+    """
+    cookie = read_cookie(request, access_cookie(secure=resources.settings.secure))
+    text = cookie or _bearer_token(request)
+    if cookie and "authorization" in request.headers:
+        raise AmbiguousCredentials
+    if not text:
+        raise NotAuthenticated
+    principal = await resources.authenticator.authenticate(text)
+    identify(request, principal.user_id, principal.session_id)
+    if cookie and request.method not in SAFE_METHODS:
+        refuse_cross_site(request, resources.settings.public_origin)
+    return principal
+
+
+def _bearer_token(request: Request) -> str | None:
+    """RFC 6750, section 2.1; another scheme is as good as none."""
+    fields = request.headers.getlist("authorization")
+    if len(fields) > 1:
+        raise AmbiguousCredentials
+    scheme, _, token = (fields[0] if fields else "").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else None
+
+
+Reader = Annotated[Principal, Depends(requires("expenses:read"))]
+Writer = Annotated[Principal, Depends(requires("expenses:write"))]

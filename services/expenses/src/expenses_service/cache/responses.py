@@ -1,0 +1,36 @@
+"""How a reply is sent: with validators, and as 304 to a client that has it (RFC 9111, 9110)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+
+from expenses_service.cache.models import Reply
+from expenses_service.etag import not_modified
+
+USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+PUBLIC = {"Cache-Control": "public, max-age=3600"}
+
+
+VALIDATED: Mapping[int | str, dict[str, Any]] = {
+    200: {"headers": {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}},
+    304: {"description": "The client has it already: If-None-Match names its ETag."},
+}
+"""For `responses` of a route that answers with one of these."""
+
+
+def user_data(request: Request, reply: Reply) -> Response:
+    """What only its user may see: a browser may keep it, but asks each time."""
+    return _conditional(request, reply, USER_DATA)
+
+
+def public_data(request: Request, reply: Reply) -> Response:
+    """What anybody may see and keep for an hour."""
+    return _conditional(request, reply, PUBLIC)
+
+
+def _conditional(request: Request, reply: Reply, headers: dict[str, str]) -> Response:
+    headers = {**headers, "ETag": reply.etag}
+    if not_modified(request, reply.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(reply.body, media_type="application/json", headers=headers)
