@@ -14,3 +14,6 @@ NAMES: Final = {
 """PostgreSQL's own way of naming constraints, so that both ends agree on them."""
 
 metadata: Final = MetaData(naming_convention=NAMES)
+
+SCHEMA: Final = "expenses"
+"""Where the tables are; the roles' search_path says so too, so that no statement has to."""

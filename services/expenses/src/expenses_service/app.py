@@ -1,0 +1,52 @@
+"""Puts the service together: `uvicorn --factory expenses_service.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from expenses_service import __version__, docs, health, metrics, openapi, problems
+from expenses_service.categories.router import router as categories
+from expenses_service.currencies.router import router as currencies
+from expenses_service.head import HeadAsGet
+from expenses_service.metrics import Metrics
+from expenses_service.reports.router import router as reports
+from expenses_service.requests import limit_body
+from expenses_service.resources import open_resources
+from expenses_service.settings import Settings, load
+from expenses_service.telemetry import Telemetry, configure_logging
+
+BASE = "/api/v1"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; reads the environment when `settings` is not given, connects to nothing."""
+    settings = settings or load(Settings)
+    configure_logging(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings) as resources:
+            app.state.resources = resources
+            yield
+
+    app = FastAPI(
+        title="Expenses",
+        version=__version__,
+        description="Records, categories and sums of expenses.",
+        lifespan=lifespan,
+        dependencies=[Depends(limit_body)],
+        openapi_url=f"{BASE}/expenses/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.metrics = Metrics()
+    app.state.stopping = False
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Telemetry, metrics=app.state.metrics)
+    for router in (health.router, metrics.router, docs.router, categories, currencies, reports):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    return app

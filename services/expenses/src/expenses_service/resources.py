@@ -1,0 +1,67 @@
+"""What the service holds open while it runs, opened and closed by the application's lifespan."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from expenses_service.authentication.service import Authenticator
+from expenses_service.cache.service import ReplyCache, open_replies
+from expenses_service.database import Database
+from expenses_service.keys.errors import KeysUnavailable
+from expenses_service.keys.service import KeyRing, open_key_ring
+from expenses_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One of each for the whole process."""
+
+    settings: Settings
+    database: Database
+    cache: ReplyCache
+    keys: KeyRing
+    authenticator: Authenticator
+    cursor_key: bytes
+
+    def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What must work before traffic may come; the cache is not among it, it may vanish."""
+        return {"database": self.database.ping, "keys": self._keys_are_there}
+
+    async def _keys_are_there(self) -> None:
+        if not self.keys.ready():
+            raise KeysUnavailable
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Neither waits for a dependency nor fails without one; closes in reverse order."""
+    async with AsyncExitStack() as stack:
+        database = Database(
+            settings.database_url,
+            settings.database_password(),
+            pool_size=settings.database_pool_size,
+        )
+        stack.push_async_callback(database.close)
+        cache = open_replies(settings.cache_url, settings.cache_password())
+        stack.push_async_callback(cache.close)
+        keys = open_key_ring(url=settings.jwks_url, path=settings.jwks_file)
+        stack.push_async_callback(keys.close)
+        await keys.start()
+        yield Resources(
+            settings=settings,
+            database=database,
+            cache=cache,
+            keys=keys,
+            authenticator=Authenticator(keys, settings.issuer),
+            cursor_key=settings.cursor_key(),
+        )
+
+
+async def get_resources(request: Request) -> Resources:
+    """The dependency that gives them to an endpoint."""
+    resources = request.app.state.resources
+    if not isinstance(resources, Resources):
+        raise TypeError("the application's lifespan has not begun")
+    return resources
