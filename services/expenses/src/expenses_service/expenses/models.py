@@ -26,7 +26,7 @@ Kind = Literal["expense", "refund"]
 PaymentMethod = Literal["cash", "card", "bank_transfer", "direct_debit", "wallet", "other"]
 
 
-class Expense(Struct, frozen=True, kw_only=True):
+class Expense(Struct, frozen=True):
     """One version of an expense, as it is stored: in the row and in the change log's snapshot."""
 
     id: UUID
@@ -38,7 +38,7 @@ class Expense(Struct, frozen=True, kw_only=True):
     description: str
     merchant: str | None
     category: str
-    tags: tuple[str, ...]
+    tags: list[str]
     payment_method: PaymentMethod | None
     notes: str | None
     metadata: dict[str, str]

@@ -1,11 +1,36 @@
-"""The table of answers that are kept for retries."""
+"""The table of answers that are kept for retries, and what is kept."""
 
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from expenses_service.tables import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A POST that names itself: the scope of its key, and a digest of what it asks for."""
+
+    user_id: UUID
+    method: str
+    path: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a POST answered, as it is stored and sent again."""
+
+    status: int
+    body: bytes
+    etag: str | None = None
+    location: str | None = None
+    replayed: bool = False
+
 
 idempotency: Final = Table(
     "idempotency",

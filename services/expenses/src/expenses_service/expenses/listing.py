@@ -1,0 +1,73 @@
+"""The list of expenses: pages by keyset, kept under the data version that Postgres confirms."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+from uuid import UUID
+
+from msgspec import Struct, json
+
+from expenses_service.cache.models import Built, Reply
+from expenses_service.changes.repository import data_version
+from expenses_service.expenses import repository
+from expenses_service.expenses.cursors import Position, seal, unseal
+from expenses_service.expenses.documents import page_body
+from expenses_service.expenses.schemas import ListQuery
+from expenses_service.expenses.sorting import SORTS
+from expenses_service.resources import Resources
+
+
+class _Tail(Struct):
+    next_cursor: str | None
+
+
+async def list_page(
+    resources: Resources, user_id: UUID, query: ListQuery, client_has: Callable[[str], bool]
+) -> Reply:
+    """A page as bytes under its entity tag; never older than the user's last acknowledged write.
+
+    Raises InvalidCursor for a cursor of another user, other filters or another order.
+    """
+    after = _after(resources.cursor_key, user_id, query)
+
+    async def build() -> Built:
+        return await _build(resources, user_id, query, after)
+
+    async with resources.database.transaction() as connection:
+        version = await data_version(connection, user_id)
+    key = f"expenses?{query.canonical()}"
+    return await resources.cache.get_or_build(user_id, version, key, build, client_has=client_has)
+
+
+def next_page(query: ListQuery, body: bytes) -> str | None:
+    """The query of the page after the one that `body` holds."""
+    cursor = json.decode(body, type=_Tail).next_cursor
+    if cursor is None:
+        return None
+    return f"{query.canonical(without={'cursor'})}&{urlencode({'cursor': cursor})}"
+
+
+async def _build(
+    resources: Resources, user_id: UUID, query: ListQuery, after: Position | None
+) -> Built:
+    """One row more than asked for tells whether there is a next page."""
+    sort = SORTS[query.sort]
+    async with resources.database.transaction() as connection:
+        version, found = await repository.page(
+            connection, user_id, query, sort, after, query.limit + 1
+        )
+    items, more = found[: query.limit], found[query.limit :]
+    cursor = None
+    if more:
+        last = Position(sort.key(items[-1]), items[-1].id)
+        cursor = seal(resources.cursor_key, _scope(user_id, query), last)
+    return Built(version, page_body(items, cursor))
+
+
+def _after(secret: bytes, user_id: UUID, query: ListQuery) -> Position | None:
+    if query.cursor is None:
+        return None
+    return unseal(secret, _scope(user_id, query), query.cursor)
+
+
+def _scope(user_id: UUID, query: ListQuery) -> str:
+    return f"{user_id.hex}?{query.scope()}"

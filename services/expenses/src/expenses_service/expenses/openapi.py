@@ -1,0 +1,145 @@
+"""What the routes of expenses declare: bodies, parameters, headers, problems, examples."""
+
+from typing import Any, Final
+
+from expenses_service.cache.responses import VALIDATED
+from expenses_service.expenses.schemas import (
+    ExpenseChanges,
+    ExpenseDraft,
+    ExpenseList,
+    ExpenseOut,
+    ListQuery,
+)
+from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
+from expenses_service.requests import JSON, MERGE_PATCH
+
+_TEXT: Final = {"schema": {"type": "string"}}
+_STRONG: Final = {"ETag": {**_TEXT, "description": 'The version in quotes, such as `"3"`.'}}
+_REPLAYED: Final = {"Idempotency-Replayed": {**_TEXT, "description": "`true` on a replay."}}
+_SECURITY: Final = {"security": SIGNED_IN}
+
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that was read; a stale one is 412.",
+    "schema": {"type": "string"},
+    "example": '"1"',
+}
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Names this request for 24 hours, so that a retry has no second effect.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_DRAFT_EXAMPLE: Final = {
+    "amount": "12.50",
+    "currency": "EUR",
+    "description": "Lunch with Ada",
+    "category": "food",
+    "spent_on": "2026-05-31",
+    "tags": ["team"],
+}
+_EXPENSE_EXAMPLE: Final[dict[str, Any]] = {
+    **{
+        "id": "019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43",
+        "kind": "expense",
+        "merchant": None,
+        "payment_method": "card",
+        "notes": None,
+        "metadata": {},
+        "source": None,
+        "external_id": None,
+        "version": 1,
+        "created_at": "2026-05-31T12:00:00.000000Z",
+        "updated_at": "2026-05-31T12:00:00.000000Z",
+        "deleted_at": None,
+    },
+    **_DRAFT_EXAMPLE,
+}
+
+
+def _answer(description: str, example: object, headers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": headers,
+        "content": {"application/json": {"example": example}},
+    }
+
+
+LIST: Final[dict[str, Any]] = {
+    "operation_id": "expenses_list",
+    "response_model": ExpenseList,
+    "responses": {
+        **VALIDATED,
+        200: _answer(
+            "A page; `Link` and `next_cursor` lead to the next.",
+            {"items": [_EXPENSE_EXAMPLE], "next_cursor": None},
+            {"ETag": _TEXT, "Cache-Control": _TEXT, "Link": _TEXT},
+        ),
+        **problems(400, 401, 403, 422),
+    },
+    "openapi_extra": {**_SECURITY, **query_parameters(ListQuery)},
+}
+
+CREATE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_create",
+    "status_code": 201,
+    "response_model": ExpenseOut,
+    "responses": {
+        201: _answer("Recorded.", _EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED, "Location": _TEXT}),
+        **problems(400, 401, 403, 409, 413, 415, 422),
+    },
+    "openapi_extra": {
+        **_SECURITY,
+        "parameters": [_KEY],
+        **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),
+    },
+}
+
+READ: Final[dict[str, Any]] = {
+    "operation_id": "expenses_read",
+    "response_model": ExpenseOut,
+    "responses": {
+        **VALIDATED,
+        200: _answer("The expense.", _EXPENSE_EXAMPLE, {**_STRONG, "Cache-Control": _TEXT}),
+        **problems(400, 401, 403, 404),
+    },
+    "openapi_extra": _SECURITY,
+}
+
+CHANGE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_change",
+    "response_model": ExpenseOut,
+    "responses": {
+        200: _answer("The expense as it is now.", _EXPENSE_EXAMPLE, _STRONG),
+        **problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
+    },
+    "openapi_extra": {
+        **_SECURITY,
+        "parameters": [_IF_MATCH],
+        **request_body(ExpenseChanges, MERGE_PATCH, {"amount": "13.00", "notes": None}),
+    },
+}
+
+DELETE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_delete",
+    "status_code": 204,
+    "response_model": None,
+    "responses": {
+        204: {"description": "Deleted."},
+        **problems(400, 401, 403, 404, 412, 422),
+    },
+    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH]},
+}
+
+RESTORE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_restore",
+    "response_model": ExpenseOut,
+    "responses": {
+        200: _answer("The live expense.", _EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED}),
+        **problems(400, 401, 403, 404, 409, 412, 422),
+    },
+    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, _KEY]},
+}

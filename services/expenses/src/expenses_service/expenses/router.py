@@ -1,0 +1,90 @@
+"""/expenses and /expenses/{id}."""
+
+from functools import partial
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from expenses_service.authentication.dependencies import Reader, Writer
+from expenses_service.cache.models import Reply
+from expenses_service.cache.responses import USER_DATA, user_data
+from expenses_service.etag import not_modified
+from expenses_service.expenses import openapi, service
+from expenses_service.expenses.dependencies import Changes, Draft, Held, Matching, Query, keyed
+from expenses_service.expenses.documents import etag, expense_body
+from expenses_service.expenses.listing import list_page, next_page
+from expenses_service.idempotency.models import Answer
+
+router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
+
+
+@router.get("", **openapi.LIST)
+async def list_expenses(
+    request: Request, principal: Reader, query: Query, resources: Held
+) -> Response:
+    """The caller's live expenses, filtered, in one order, a page at a time."""
+    has = partial(not_modified, request)
+    reply = await list_page(resources, principal.user_id, query, has)
+    response = user_data(request, reply)
+    following = next_page(query, reply.body) if reply.body else None
+    if following is not None:
+        response.headers["Link"] = f'<{service.COLLECTION}?{following}>; rel="next"'
+    return response
+
+
+@router.post("", **openapi.CREATE)
+async def create_expense(
+    request: Request, principal: Writer, draft: Draft, resources: Held
+) -> Response:
+    """Record an expense. With an Idempotency-Key a retry records nothing twice."""
+    request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
+    return _sent(await service.create(resources, principal, draft.fields(), request_key))
+
+
+@router.get("/{expense_id}", **openapi.READ)
+async def read_expense(
+    request: Request, principal: Reader, expense_id: UUID, resources: Held
+) -> Response:
+    """One live expense."""
+    expense = await service.read(resources, principal, expense_id)
+    return user_data(request, Reply(etag(expense), expense_body(expense)))
+
+
+@router.patch("/{expense_id}", **openapi.CHANGE)
+async def change_expense(
+    principal: Writer, expense_id: UUID, changes: Changes, matching: Matching, resources: Held
+) -> Response:
+    """Change some fields (JSON Merge Patch): absent keeps, null clears."""
+    fields = changes.fields()
+    expense = await service.change(resources, principal, expense_id, fields, matching)
+    return _sent(Answer(200, expense_body(expense), etag(expense)))
+
+
+@router.delete("/{expense_id}", **openapi.DELETE)
+async def delete_expense(
+    principal: Writer, expense_id: UUID, matching: Matching, resources: Held
+) -> Response:
+    """Delete an expense; it can be restored."""
+    await service.delete(resources, principal, expense_id, matching)
+    return Response(status_code=204, headers=USER_DATA)
+
+
+@router.post("/{expense_id}/restore", **openapi.RESTORE)
+async def restore_expense(
+    request: Request, principal: Writer, expense_id: UUID, matching: Matching, resources: Held
+) -> Response:
+    """Bring a deleted expense back; a live one stays as it is."""
+    request_key = keyed(request, principal)
+    return _sent(await service.restore(resources, principal, expense_id, matching, request_key))
+
+
+def _sent(answer: Answer) -> Response:
+    """An answer with its headers; one that was given before says so."""
+    headers = dict(USER_DATA)
+    if answer.etag is not None:
+        headers["ETag"] = answer.etag
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    if answer.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(answer.body, answer.status, headers, media_type="application/json")

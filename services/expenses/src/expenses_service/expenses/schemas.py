@@ -1,0 +1,123 @@
+"""Expenses as clients write and read them."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from expenses_service.expenses.fields import (
+    Amount,
+    CivilDate,
+    CurrencyCode,
+    Description,
+    ExternalId,
+    Merchant,
+    Metadata,
+    MetadataChanges,
+    Notes,
+    Slug,
+    Source,
+    Tags,
+)
+from expenses_service.expenses.filters import Filters
+from expenses_service.expenses.models import Kind, PaymentMethod
+from expenses_service.expenses.sorting import SortName
+
+MAX_LIMIT: Final = 200
+DEFAULT_LIMIT: Final = 50
+MAX_CURSOR: Final = 100
+
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExpenseDraft(BaseModel):
+    """A new expense. `null` is as good as absent, where it is allowed."""
+
+    model_config = _STRICT
+
+    kind: Kind = "expense"
+    amount: Amount
+    currency: CurrencyCode
+    spent_on: Annotated[CivilDate | None, Field(description="Default: today, where you are.")] = (
+        None
+    )
+    description: Description
+    merchant: Merchant | None = None
+    category: Annotated[Slug | None, Field(description="Default: other.")] = None
+    tags: Tags | None = None
+    payment_method: PaymentMethod | None = None
+    notes: Notes | None = None
+    metadata: Metadata | None = None
+    source: Source | None = None
+    external_id: ExternalId | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What was sent, by name."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class ExpenseChanges(BaseModel):
+    """A JSON Merge Patch (RFC 7396): absent keeps, null clears; metadata is merged by key."""
+
+    model_config = _STRICT
+
+    kind: Kind = "expense"
+    amount: Annotated[Amount, Field(default=None)]
+    currency: Annotated[CurrencyCode, Field(default=None, description="Only with an amount.")]
+    spent_on: Annotated[CivilDate, Field(default=None)]
+    description: Annotated[Description, Field(default=None)]
+    merchant: Merchant | None = None
+    category: Annotated[Slug | None, Field(description="Cleared: other.")] = None
+    tags: Tags | None = None
+    payment_method: PaymentMethod | None = None
+    notes: Notes | None = None
+    metadata: MetadataChanges | None = None
+    source: Source | None = None
+    external_id: ExternalId | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What was sent, by name."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class ListQuery(Filters):
+    """The parameters of a list."""
+
+    sort: SortName = "-spent_on"
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
+
+    def scope(self) -> str:
+        """What a cursor is bound to beside its user: filters and order."""
+        return self.canonical(without={"limit", "cursor"})
+
+
+class ExpenseOut(BaseModel):
+    """An expense; every field is always there."""
+
+    id: UUID
+    kind: Kind
+    amount: Annotated[str, Field(description="Padded to the currency's exponent (ISO 4217).")]
+    currency: str
+    spent_on: date
+    description: str
+    merchant: str | None
+    category: str
+    tags: list[str]
+    payment_method: PaymentMethod | None
+    notes: str | None
+    metadata: dict[str, str]
+    source: str | None
+    external_id: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+class ExpenseList(BaseModel):
+    """A page of expenses."""
+
+    items: list[ExpenseOut]
+    next_cursor: str | None

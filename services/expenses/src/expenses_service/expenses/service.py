@@ -1,0 +1,173 @@
+"""What can be done with expenses: each use case in one transaction, each write by the one writer."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.authentication.models import Principal
+from expenses_service.categories.repository import open_slugs
+from expenses_service.changes.models import Action, Change
+from expenses_service.changes.repository import insert_expenses, lock_user, update_expenses
+from expenses_service.database import constraint_name
+from expenses_service.errors import NotFound, VersionConflict
+from expenses_service.expenses import repository, rules
+from expenses_service.expenses.documents import etag, expense_body
+from expenses_service.expenses.errors import ExternalIdTaken
+from expenses_service.expenses.models import EXTERNAL, Expense
+from expenses_service.idempotency.models import Answer, KeyedRequest
+from expenses_service.idempotency.service import once
+from expenses_service.resources import Resources
+
+COLLECTION: Final = "/api/v1/expenses"
+
+
+async def create(
+    resources: Resources,
+    principal: Principal,
+    fields: Mapping[str, Any],
+    keyed: KeyedRequest | None,
+) -> Answer:
+    """Record a new expense; with a key, once.
+
+    Raises:
+        ValidationFailed: unknown_category and what `rules.new_expense` finds.
+        ExternalIdTaken, IdempotencyKeyReused, IdempotencyInProgress: see there.
+    """
+    now = datetime.now(UTC)
+    expense = rules.new_expense(fields, today=principal.today(now), now=now)
+    async with _writing(resources) as connection:
+
+        async def effect() -> Answer:
+            await lock_user(connection, principal.user_id)
+            await _require_open(connection, principal.user_id, expense.category)
+            await insert_expenses(connection, principal.user_id, [expense])
+            location = f"{COLLECTION}/{expense.id}"
+            return Answer(201, expense_body(expense), etag(expense), location)
+
+        return await once(connection, keyed, effect)
+
+
+async def read(resources: Resources, principal: Principal, expense_id: UUID) -> Expense:
+    """Raises NotFound, also for a deleted one."""
+    async with resources.database.transaction() as connection:
+        return await _live(connection, principal.user_id, expense_id)
+
+
+async def change(
+    resources: Resources,
+    principal: Principal,
+    expense_id: UUID,
+    fields: Mapping[str, Any],
+    if_match: Collection[str] | None,
+) -> Expense:
+    """Apply a merge patch; one that changes nothing gives the same version and leaves no trace.
+
+    Raises:
+        ValidationFailed: unknown_category and what `rules.merged` finds.
+        NotFound, ExternalIdTaken, VersionConflict: see there.
+    """
+    rules.check_changes(fields)
+    async with _writing(resources) as connection:
+        await lock_user(connection, principal.user_id)
+        current = await _live(connection, principal.user_id, expense_id)
+        wanted = rules.merged(current, fields)
+        if wanted.category != current.category:
+            await _require_open(connection, principal.user_id, wanted.category)
+        _require_match(current, if_match)
+        if wanted == current:
+            return current
+        return await _next_version(connection, principal.user_id, "updated", wanted)
+
+
+async def delete(
+    resources: Resources,
+    principal: Principal,
+    expense_id: UUID,
+    if_match: Collection[str] | None,
+) -> None:
+    """Take an expense out of every list and sum; its history stays.
+
+    Raises NotFound, also for a deleted one, and VersionConflict.
+    """
+    async with _writing(resources) as connection:
+        await lock_user(connection, principal.user_id)
+        current = await _live(connection, principal.user_id, expense_id)
+        _require_match(current, if_match)
+        gone = replace(current, deleted_at=datetime.now(UTC))
+        await _next_version(connection, principal.user_id, "deleted", gone)
+
+
+async def restore(
+    resources: Resources,
+    principal: Principal,
+    expense_id: UUID,
+    if_match: Collection[str] | None,
+    keyed: KeyedRequest | None,
+) -> Answer:
+    """Bring a deleted expense back; a live one stays as it is, without a new version.
+
+    Raises NotFound, VersionConflict, IdempotencyKeyReused, IdempotencyInProgress.
+    """
+    async with _writing(resources) as connection:
+
+        async def effect() -> Answer:
+            await lock_user(connection, principal.user_id)
+            current = await _own(connection, principal.user_id, expense_id)
+            _require_match(current, if_match)
+            if current.deleted_at is not None:
+                back = replace(current, deleted_at=None)
+                current = await _next_version(connection, principal.user_id, "restored", back)
+            return Answer(200, expense_body(current), etag(current))
+
+        return await once(connection, keyed, effect)
+
+
+@asynccontextmanager
+async def _writing(resources: Resources) -> AsyncIterator[AsyncConnection]:
+    """A transaction in which the one constraint that a client can meet has a name of its own."""
+    try:
+        async with resources.database.transaction() as connection:
+            yield connection
+    except IntegrityError as error:
+        if constraint_name(error) == EXTERNAL.name:
+            raise ExternalIdTaken from error
+        raise
+
+
+async def _own(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> Expense:
+    expense = await repository.find(connection, user_id, expense_id)
+    if expense is None:
+        raise NotFound
+    return expense
+
+
+async def _live(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> Expense:
+    expense = await _own(connection, user_id, expense_id)
+    if expense.deleted_at is not None:
+        raise NotFound
+    return expense
+
+
+def _require_match(current: Expense, if_match: Collection[str] | None) -> None:
+    if if_match is not None and etag(current) not in if_match:
+        raise VersionConflict(current_version=current.version)
+
+
+async def _require_open(connection: AsyncConnection, user_id: UUID, category: str) -> None:
+    if category not in await open_slugs(connection, user_id, [category]):
+        raise rules.unknown_category(category)
+
+
+async def _next_version(
+    connection: AsyncConnection, user_id: UUID, action: Action, image: Expense
+) -> Expense:
+    """Write `image` as the version after the one that it was made from."""
+    row = replace(image, version=image.version + 1, updated_at=datetime.now(UTC))
+    await update_expenses(connection, user_id, [Change(action, row)])
+    return row
