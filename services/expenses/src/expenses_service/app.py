@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from expenses_service import __version__, docs, health, metrics, openapi, problems
 from expenses_service.categories.router import router as categories
 from expenses_service.currencies.router import router as currencies
+from expenses_service.expenses.router import router as expenses
 from expenses_service.head import HeadAsGet
 from expenses_service.metrics import Metrics
 from expenses_service.reports.router import router as reports
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
     app.add_middleware(Telemetry, metrics=app.state.metrics)
-    for router in (health.router, metrics.router, docs.router, categories, currencies, reports):
+    for router in (health.router, metrics.router, docs.router, categories, currencies, reports, expenses):
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
