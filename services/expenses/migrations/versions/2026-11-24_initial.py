@@ -120,16 +120,19 @@ CREATE TABLE categories (
 """
 
 INDEXES = (
-    "CREATE INDEX expenses_list ON expenses (user_id, spent_on DESC, id DESC)"
-    " WHERE deleted_at IS NULL",
-    "CREATE UNIQUE INDEX expenses_external ON expenses (user_id, source, external_id)"
-    " WHERE external_id IS NOT NULL",
+    """
+    CREATE INDEX expenses_list ON expenses (user_id, spent_on DESC, id DESC)
+    WHERE deleted_at IS NULL
+    """,
+    """
+    CREATE UNIQUE INDEX expenses_external ON expenses (user_id, source, external_id)
+    WHERE external_id IS NOT NULL
+    """,
     "CREATE INDEX idempotency_age ON idempotency USING brin (created_at)",
 )
 
 COMMENTS = (
-    "COMMENT ON TABLE user_state IS 'seq: number of the last change, the data version;"
-    " log_start: the last one erased'",
+    "COMMENT ON TABLE user_state IS 'seq: the last change; log_start: the last change erased'",
     "COMMENT ON TABLE rollups IS 'sums over live expenses; rows at zero stay'",
     "COMMENT ON COLUMN expenses.amount IS 'minor units of the currency'",
     "COMMENT ON COLUMN rollups.total IS 'minor units; can pass the range of BIGINT'",

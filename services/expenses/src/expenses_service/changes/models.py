@@ -31,7 +31,7 @@ user_state: Final = Table(
     Column("seq", BigInteger, nullable=False, server_default=text("0")),
     Column("log_start", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("log_start BETWEEN 0 AND seq", "log_start"),
-    comment="seq: number of the last change, the data version; log_start: the last one erased",
+    comment="seq: the last change; log_start: the last change erased",
 )
 
 change_log: Final = Table(

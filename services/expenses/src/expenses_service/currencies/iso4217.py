@@ -2,6 +2,7 @@
 
 The exponent is the number of decimals of the minor unit. Codes without a minor unit (gold, testing,
 no currency, units of account) are left out: no amount can be written in them.
+Names are as ISO prints them, with a typewriter's apostrophe.
 """
 
 from collections.abc import Mapping
@@ -145,7 +146,7 @@ TABLE: Final[Mapping[str, tuple[str, int]]] = {
     "TJS": ("Somoni", 2),
     "TMT": ("Turkmenistan New Manat", 2),
     "TND": ("Tunisian Dinar", 3),
-    "TOP": ("Pa’anga", 2),
+    "TOP": ("Pa'anga", 2),
     "TRY": ("Turkish Lira", 2),
     "TTD": ("Trinidad and Tobago Dollar", 2),
     "TWD": ("New Taiwan Dollar", 2),

@@ -34,13 +34,13 @@ def parse_amount(value: object) -> Decimal:
         value = Decimal(repr(value))
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _positive(_parse_number(Decimal(value)))
-    raise AmountError("amount_format", "An amount is a string of digits or a number.")
+    raise AmountError("amount_format", "must be a string of digits or a number")
 
 
 def _parse_text(text: str) -> Decimal:
     match = _TEXT.fullmatch(text[: _MAX_TEXT + 1])
     if match is None:
-        raise AmountError("amount_format", "An amount is written with digits and one point: 12.50.")
+        raise AmountError("amount_format", "must be digits with at most one point: 12.50")
     if len(text) > _MAX_TEXT:
         raise _range_error()
     return Decimal(text)
@@ -48,25 +48,25 @@ def _parse_text(text: str) -> Decimal:
 
 def _parse_number(number: Decimal) -> Decimal:
     if not number.is_finite():
-        raise AmountError("amount_format", "An amount is a finite number.")
+        raise AmountError("amount_format", "must be a finite number")
     if number.adjusted() > MAX_DIGITS:
         raise _range_error()
     significant = "".join(map(str, number.as_tuple().digits)).strip("0")
     if len(significant) > MAX_DIGITS:
         raise AmountError(
-            "amount_range", f"A number has at most {MAX_DIGITS} significant digits; send a string."
+            "amount_range", f"must have at most {MAX_DIGITS} significant digits, as a number"
         )
     return number.normalize()
 
 
 def _positive(amount: Decimal) -> Decimal:
     if amount <= 0:
-        raise AmountError("amount_range", "An amount is greater than zero.")
+        raise AmountError("amount_range", "must be greater than zero")
     return amount
 
 
 def _range_error() -> AmountError:
-    return AmountError("amount_range", f"An amount has at most {MAX_DIGITS} digits in minor units.")
+    return AmountError("amount_range", f"must have at most {MAX_DIGITS} digits in minor units")
 
 
 def minor_units(amount: Decimal, currency: Currency) -> int:
@@ -77,7 +77,7 @@ def minor_units(amount: Decimal, currency: Currency) -> int:
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > currency.exponent:
         raise AmountError(
-            "amount_scale", f"{currency.code} has {currency.exponent} decimals, not more."
+            "amount_scale", f"must have at most {currency.exponent} decimals in {currency.code}"
         )
     units = int(amount.scaleb(currency.exponent))
     if units > MAX_MINOR_UNITS:

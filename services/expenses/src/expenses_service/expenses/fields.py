@@ -1,5 +1,6 @@
 """The types of an expense's fields as clients write them, each with the code of its refusal."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -10,14 +11,15 @@ from pydantic_core import PydanticCustomError
 
 from expenses_service.currencies.money import TEXT_PATTERN, AmountError, parse_amount
 from expenses_service.currencies.rules import find_currency, nearest_code
-from expenses_service.text import Line, Lines
+from expenses_service.text import line, lines
 
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2999, 12, 31)
 MAX_TAGS: Final = 20
+MAX_TAG: Final = 40
 MAX_METADATA: Final = 50
 
-_DATE_FORM: Final = "####-##-##"
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _amount(value: object) -> Decimal:
@@ -40,14 +42,13 @@ def _currency(code: str) -> str:
 def _civil_date(value: object) -> date:
     if isinstance(value, date):
         return value
+    refusal = PydanticCustomError("invalid_date", "must be a date such as 2026-05-31")
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise refusal
     try:
-        if not isinstance(value, str) or not value.isascii() or len(value) != len(_DATE_FORM):
-            raise ValueError
-        day = date(int(value[:4]), int(value[5:7]), int(value[8:]))
-        if day.isoformat() != value:
-            raise ValueError
+        day = date.fromisoformat(value)
     except ValueError:
-        raise PydanticCustomError("invalid_date", "must be a date such as 2026-05-31") from None
+        raise refusal from None
     if not FIRST_DAY <= day <= LAST_DAY:
         raise PydanticCustomError("date_range", "must be from 1900-01-01 to 2999-12-31")
     return day
@@ -56,11 +57,21 @@ def _civil_date(value: object) -> date:
 def _tag(value: str) -> str:
     if "," in value:
         raise PydanticCustomError("comma", "must not contain a comma")
-    return value.lower()
+    lowered = value.lower()
+    if len(lowered) > MAX_TAG:
+        raise PydanticCustomError(
+            "string_too_long", "must have at most 40 characters in lower case"
+        )
+    return lowered
 
 
 def _distinct(tags: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(tags))
+
+
+def _length(most: int) -> StringConstraints:
+    """From 1 to `most` code points."""
+    return StringConstraints(strict=True, min_length=1, max_length=most)
 
 
 Amount = Annotated[
@@ -87,16 +98,16 @@ CivilDate = Annotated[
     BeforeValidator(_civil_date),
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
-Description = Annotated[Line, StringConstraints(min_length=1, max_length=200)]
-Merchant = Annotated[Line, StringConstraints(min_length=1, max_length=120)]
-Notes = Annotated[Lines, StringConstraints(min_length=1, max_length=2000)]
-Source = Annotated[Line, StringConstraints(min_length=1, max_length=40)]
-ExternalId = Annotated[Line, StringConstraints(min_length=1, max_length=120)]
-Slug = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
-Tag = Annotated[Line, AfterValidator(_tag), StringConstraints(min_length=1, max_length=40)]
+Description = Annotated[str, _length(200), AfterValidator(line)]
+Merchant = Annotated[str, _length(120), AfterValidator(line)]
+Notes = Annotated[str, _length(2000), AfterValidator(lines)]
+Source = Annotated[str, _length(40), AfterValidator(line)]
+ExternalId = Annotated[str, _length(120), AfterValidator(line)]
+Slug = Annotated[str, _length(64), AfterValidator(line)]
+Tag = Annotated[str, _length(MAX_TAG), AfterValidator(line), AfterValidator(_tag)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
-MetadataKey = Annotated[Line, StringConstraints(min_length=1, max_length=40)]
-MetadataValue = Annotated[Line, StringConstraints(max_length=500)]
+MetadataKey = Annotated[str, _length(40), AfterValidator(line)]
+MetadataValue = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(line)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA)]
 MetadataChanges = Annotated[
     dict[MetadataKey, MetadataValue | None], Field(max_length=2 * MAX_METADATA)

@@ -52,9 +52,8 @@ async def _build(
     """One row more than asked for tells whether there is a next page."""
     sort = SORTS[query.sort]
     async with resources.database.transaction() as connection:
-        version, found = await repository.page(
-            connection, user_id, query, sort, after, query.limit + 1
-        )
+        wanted = repository.Slice(sort, after, query.limit + 1)
+        version, found = await repository.page(connection, user_id, query, wanted)
     items, more = found[: query.limit], found[query.limit :]
     cursor = None
     if more:

@@ -42,20 +42,18 @@ _DRAFT_EXAMPLE: Final = {
     "tags": ["team"],
 }
 _EXPENSE_EXAMPLE: Final[dict[str, Any]] = {
-    **{
-        "id": "019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43",
-        "kind": "expense",
-        "merchant": None,
-        "payment_method": "card",
-        "notes": None,
-        "metadata": {},
-        "source": None,
-        "external_id": None,
-        "version": 1,
-        "created_at": "2026-05-31T12:00:00.000000Z",
-        "updated_at": "2026-05-31T12:00:00.000000Z",
-        "deleted_at": None,
-    },
+    "id": "019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43",
+    "kind": "expense",
+    "merchant": None,
+    "payment_method": "card",
+    "notes": None,
+    "metadata": {},
+    "source": None,
+    "external_id": None,
+    "version": 1,
+    "created_at": "2026-05-31T12:00:00.000000Z",
+    "updated_at": "2026-05-31T12:00:00.000000Z",
+    "deleted_at": None,
     **_DRAFT_EXAMPLE,
 }
 

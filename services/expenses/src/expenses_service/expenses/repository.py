@@ -1,9 +1,10 @@
 """Reads expenses; every statement names the user, so a stranger's row is simply not found."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, func, literal, select, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -43,37 +44,48 @@ def conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
     return wanted
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Up to `limit` rows of an order, after a position."""
+
+    sort: Sort
+    after: Position | None
+    limit: int
+
+
 async def page(
-    connection: AsyncConnection,
-    user_id: UUID,
-    filters: Filters,
-    sort: Sort,
-    after: Position | None,
-    limit: int,
+    connection: AsyncConnection, user_id: UUID, filters: Filters, wanted: Slice
 ) -> tuple[int, list[Expense]]:
-    """The data version and up to `limit` expenses after a position, from one snapshot."""
-    statement = _page(user_id, filters, sort, after, limit)
+    """The data version and a slice of the user's live expenses, from one snapshot."""
+    statement = _page(user_id, filters, wanted)
     rows = (await connection.execute(statement)).all()
     return rows[0].data_version, [Expense(*row[1:]) for row in rows if row.id is not None]
 
 
-def _page(
-    user_id: UUID, filters: Filters, sort: Sort, after: Position | None, limit: int
-) -> Select[tuple[Any, ...]]:
+def _page(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple[Any, ...]]:
     """One row at least: an empty page still carries the version, with nulls beside it."""
-    column = expenses.c[sort.column]
     wanted = conditions(user_id, filters)
-    if after is not None:
-        here, there = tuple_(column, expenses.c.id), tuple_(sort.from_key(after.key), after.id)
-        wanted.append(here < there if sort.descending else here > there)
-    rows = select(*COLUMNS).where(*wanted).order_by(*_order(expenses, sort)).limit(limit).subquery()
-    state = select(func.coalesce(func.max(user_state.c.seq), 0).label("data_version")).where(
-        user_state.c.user_id == user_id
+    if part.after is not None:
+        wanted.append(_beyond(part.sort, part.after))
+    rows = (
+        select(*COLUMNS)
+        .where(*wanted)
+        .order_by(*_order(expenses, part.sort))
+        .limit(part.limit)
+        .subquery()
     )
-    joined = state.subquery().outerjoin(rows, true())
-    return select(*joined.c).select_from(joined).order_by(*_order(rows, sort))
+    version = func.coalesce(func.max(user_state.c.seq), 0).label("data_version")
+    state = select(version).where(user_state.c.user_id == user_id).subquery()
+    joined = state.outerjoin(rows, true())
+    return select(*joined.c).select_from(joined).order_by(*_order(rows, part.sort))
 
 
-def _order(source: Any, sort: Sort) -> list[ColumnElement[Any]]:
+def _beyond(sort: Sort, position: Position) -> ColumnElement[bool]:
+    here = tuple_(expenses.c[sort.column], expenses.c.id)
+    there = tuple_(sort.from_key(position.key), position.id)
+    return here < there if sort.descending else here > there
+
+
+def _order(source: FromClause, sort: Sort) -> list[ColumnElement[Any]]:
     columns = (source.c[sort.column], source.c.id)
     return [column.desc() if sort.descending else column.asc() for column in columns]

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Final
 from uuid import UUID
@@ -62,7 +63,7 @@ def check_changes(fields: Mapping[str, Any]) -> None:
     if "currency" not in fields:
         return
     if "amount" not in fields:
-        detail = "A change of currency carries the amount in it."
+        detail = "must come with a change of currency"
         raise ValidationFailed(errors=[FieldError("amount_required", detail, pointer="/amount")])
     _units(fields["amount"], fields["currency"])
 
@@ -88,7 +89,7 @@ def merged(current: Expense, fields: Mapping[str, Any]) -> Expense:
 def unknown_category(slug: str) -> ValidationFailed:
     """The refusal of a category that takes no expenses of this user."""
     near = get_close_matches(slug, USUAL, n=1)
-    detail = "You have no category of this slug that takes new expenses."
+    detail = "is no category of yours that takes new expenses"
     return ValidationFailed(
         errors=[
             FieldError(
@@ -101,7 +102,7 @@ def unknown_category(slug: str) -> ValidationFailed:
     )
 
 
-def _units(amount: Any, code: str) -> int:
+def _units(amount: Decimal, code: str) -> int:
     try:
         return minor_units(amount, CURRENCIES[code])
     except AmountError as error:
@@ -118,7 +119,7 @@ def _merged_metadata(
     both = {**current, **changes}
     merged_members = {key: value for key, value in both.items() if value is not None}
     if len(merged_members) > MAX_METADATA:
-        detail = f"An expense has at most {MAX_METADATA} members of metadata."
+        detail = f"must have at most {MAX_METADATA} members"
         raise ValidationFailed(errors=[FieldError("too_long", detail, pointer="/metadata")])
     return merged_members
 
@@ -127,7 +128,7 @@ def _require_whole_external_id(expense: Expense) -> None:
     if (expense.source is None) == (expense.external_id is None):
         return
     missing = "source" if expense.source is None else "external_id"
-    detail = "source and external_id come together."
+    detail = "must come together with the other of source and external_id"
     raise ValidationFailed(
         errors=[FieldError("incomplete_external_id", detail, pointer=f"/{missing}")]
     )

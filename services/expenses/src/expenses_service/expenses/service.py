@@ -1,4 +1,4 @@
-"""What can be done with expenses: each use case in one transaction, each write by the one writer."""
+"""What can be done with expenses: a use case is a transaction, a write goes by the one writer."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager

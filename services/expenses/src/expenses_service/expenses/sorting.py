@@ -24,7 +24,11 @@ class Sort:
         return self.to_key(getattr(expense, self.column))
 
 
+def _by_day(*, descending: bool) -> Sort:
+    return Sort("spent_on", descending, date.toordinal, date.fromordinal)
+
+
 SORTS: Final[dict[SortName, Sort]] = {
-    "-spent_on": Sort("spent_on", True, date.toordinal, date.fromordinal),
-    "spent_on": Sort("spent_on", False, date.toordinal, date.fromordinal),
+    "-spent_on": _by_day(descending=True),
+    "spent_on": _by_day(descending=False),
 }

@@ -21,7 +21,7 @@ def require_key(values: list[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):
-        detail = "One key of 1 to 255 visible ASCII characters."
+        detail = "must be one key of 1 to 255 visible ASCII characters"
         raise ValidationFailed(errors=[FieldError("invalid_header", detail, header=HEADER)])
     return values[0]
 
@@ -33,5 +33,5 @@ def fingerprint(query: bytes, body: bytes) -> bytes:
 
 def lock_number(request: KeyedRequest) -> int:
     """The signed 64-bit number under which Postgres locks the key."""
-    scope = "\n".join((request.user_id.hex, request.method, request.path, request.key))
+    scope = f"{request.user_id.hex}\n{request.method}\n{request.path}\n{request.key}"
     return int.from_bytes(blake2b(scope.encode(), digest_size=8).digest(), signed=True)

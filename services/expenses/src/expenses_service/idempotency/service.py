@@ -17,7 +17,7 @@ async def once(
     request: KeyedRequest | None,
     effect: Callable[[], Awaitable[Answer]],
 ) -> Answer:
-    """The answer of `effect`, or of the first request with the same key; effect and key commit together.
+    """The answer of `effect`, or of the first request with this key; both commit together.
 
     The lock comes first and does not wait: a unique insert would block instead of answering. An
     effect that raises leaves no trace of its key.
