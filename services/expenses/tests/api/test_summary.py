@@ -26,7 +26,10 @@ async def recorded(database: Database) -> None:
     await record(database, user_id(2), expense(999, "EUR", "2026-05-31"))
 
 
-async def test_by_category_and_month(ada: httpx.AsyncClient, recorded: None) -> None:
+@pytest.mark.usefixtures("recorded")
+async def test_by_category_and_month(
+    ada: httpx.AsyncClient,
+) -> None:
     response = await ada.get(PATH, params={"group_by": "category,month"})
     assert response.status_code == 200
     document = response.json()
@@ -51,8 +54,9 @@ def group(key: dict[str, str], currency: str, total: str, count: int) -> dict[st
     return {"key": key, "currency": currency, "total": total, "count": count}
 
 
+@pytest.mark.usefixtures("recorded")
 async def test_the_order_of_the_keys_is_that_of_the_groups(
-    ada: httpx.AsyncClient, recorded: None
+    ada: httpx.AsyncClient,
 ) -> None:
     response = await ada.get(PATH, params={"group_by": "month,category", "currency": "EUR"})
     keys = [list(each["key"].items()) for each in response.json()["groups"]]
@@ -80,9 +84,9 @@ FILTERED: dict[str, tuple[dict[str, str], list[tuple[str, str, int]]]] = {
 
 
 @pytest.mark.parametrize(("filters", "totals"), FILTERED.values(), ids=FILTERED)
+@pytest.mark.usefixtures("recorded")
 async def test_filters(
     ada: httpx.AsyncClient,
-    recorded: None,
     filters: dict[str, str],
     totals: list[tuple[str, str, int]],
 ) -> None:
@@ -104,7 +108,10 @@ async def test_sums_pass_the_range_of_bigint(ada: httpx.AsyncClient, database: D
         assert response.json()["totals"][0]["total"] == str(largest * 9300)
 
 
-async def test_missing_months_are_filled(ada: httpx.AsyncClient, recorded: None) -> None:
+@pytest.mark.usefixtures("recorded")
+async def test_missing_months_are_filled(
+    ada: httpx.AsyncClient,
+) -> None:
     asked = {"group_by": "month", "from": "2026-04-30", "to": "2026-06-01", "fill": "zero"}
     response = await ada.get(PATH, params={**asked, "currency": "EUR"})
     groups = [(each["key"]["month"], each["total"]) for each in response.json()["groups"]]
@@ -158,8 +165,9 @@ async def test_a_parameter_twice(ada: httpx.AsyncClient) -> None:
     assert response.json()["errors"][0]["code"] == "duplicate_parameter"
 
 
+@pytest.mark.usefixtures("recorded")
 async def test_conditional_and_private(
-    ada: httpx.AsyncClient, bob: httpx.AsyncClient, recorded: None, database: Database
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient, database: Database
 ) -> None:
     asked = {"group_by": "month"}
     first = await ada.get(PATH, params=asked)

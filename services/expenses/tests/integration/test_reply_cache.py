@@ -138,7 +138,7 @@ async def test_killed_it_costs_speed_only_and_heals(
     for _ in range(20):
         assert (await truth.read(cache)).body == b"body of 1"
     valkey.start()
-    await heal(valkey, cache, truth)
+    await heal(cache, truth)
 
 
 async def test_hung_it_costs_a_quarter_second_once_and_heals(
@@ -157,10 +157,10 @@ async def test_hung_it_costs_a_quarter_second_once_and_heals(
         assert time.monotonic() - before < SLOWEST / 2
         await asyncio.sleep(0.02)
     valkey.signal(signal.SIGCONT)
-    await heal(valkey, cache, truth)
+    await heal(cache, truth)
 
 
-async def heal(valkey: Valkey, cache: ReplyCache, truth: Truth) -> None:
+async def heal(cache: ReplyCache, truth: Truth) -> None:
     """Read until a new version's reply comes out of the cache again."""
     truth.version += 1
     async with asyncio.timeout(10):
@@ -222,7 +222,7 @@ async def test_what_build_raises_comes_through_and_is_not_kept(
     assert valkey.client().dbsize() == 0
 
 
-async def test_readers_who_hang_up_never_mix_replies(valkey: Valkey, cache: ReplyCache) -> None:
+async def test_readers_who_hang_up_never_mix_replies(cache: ReplyCache) -> None:
     """A cancelled read must not leave its answer on the connection for the next one."""
 
     async def read(number: int) -> None:

@@ -28,7 +28,7 @@ class KeySource(Protocol):
 
 
 class HttpKeySource:
-    """A JWKS address. Follows no redirect, asks no proxy of the environment, reads 64 KiB at most."""
+    """A JWKS address: no redirect is followed, no proxy asked, and 64 KiB are read at most."""
 
     refresh_seconds = 300.0
 

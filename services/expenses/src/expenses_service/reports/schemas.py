@@ -20,11 +20,9 @@ MAX_KEYS = 2
 MAX_PERIODS = 1200
 
 
-def _keys(value: object) -> object:
+def _keys(value: object) -> tuple[str, ...]:
     """Comma-separated, one or two, none twice."""
-    if not isinstance(value, str):
-        return value
-    names = value.split(",")
+    names = str(value).split(",")
     known = [key.value for key in GroupKey]
     if any(name not in known for name in names):
         raise PydanticCustomError("invalid_group_by", "must be of " + ", ".join(known))
