@@ -1,13 +1,17 @@
 """Credentials as routes see them: cookie or Bearer, their order of checks, scopes, cross-site."""
 
+import asyncio
 import time
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from expenses_service.app import create_app
+from expenses_service.settings import Settings
 from tests.conftest import BASE_URL, client_of
-from tests.tokens import SigningKey, access_claims, user_id
+from tests.jwks_server import JwksServer
+from tests.tokens import SigningKey, access_claims, key_set, user_id
 
 READ = "/api/v1/categories"
 WRITE = "/api/v1/expenses"
@@ -145,3 +149,41 @@ async def test_cross_site_comes_before_scope_and_after_401(
     assert_problem(response, 403, "cross_site_request")
     response = await anonymous.post(WRITE, headers=foreign | {"Cookie": "ea_access=x"})
     assert_problem(response, 401, "invalid_token")
+
+
+async def test_over_https_only_the_host_cookie_counts(settings: Settings, token: str) -> None:
+    secure = settings.model_copy(update={"public_origin": "https://expenses.example"})
+    app = create_app(secure)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        await until_ready(client)
+        good = await client.get(READ, headers={"Cookie": f"__Host-ea_access={token}"})
+        assert good.status_code == 200
+        assert_problem(
+            await client.get(READ, headers={"Cookie": f"ea_access={token}"}),
+            401,
+            "not_authenticated",
+        )
+        planted = {"Cookie": f"__Host-ea_access={token}; ea_access=planted"}
+        assert (await client.get(READ, headers=planted)).status_code == 200
+        foreign = {"Cookie": f"__Host-ea_access={token}", "Origin": BASE_URL}
+        assert_problem(await client.post(WRITE, headers=foreign), 403, "cross_site_request")
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(5):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("member", ["jku", "x5u", "jwk", "iss", "url"])
+async def test_no_token_can_name_where_keys_come_from(
+    anonymous: httpx.AsyncClient, member: str
+) -> None:
+    attacker = SigningKey.generate()
+    with JwksServer(key_set(attacker)) as server:
+        value: object = attacker.jwk if member == "jwk" else server.url
+        header = {"alg": "RS256", "typ": "at+jwt", "kid": attacker.kid, member: value}
+        text = attacker.token(access_claims(), header)
+        response = await anonymous.get(READ, headers={"Authorization": f"Bearer {text}"})
+        assert_problem(response, 401, "invalid_token")
+        assert server.paths == []
