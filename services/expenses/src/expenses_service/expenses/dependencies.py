@@ -4,22 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from expenses_service.authentication.models import Principal
 from expenses_service.etag import if_match
 from expenses_service.expenses.schemas import ExpenseChanges, ExpenseDraft, ListQuery
-from expenses_service.idempotency.models import KeyedRequest
-from expenses_service.idempotency.rules import HEADER, fingerprint, require_key
 from expenses_service.requests import MERGE_PATCH, json_body, query
 from expenses_service.resources import Resources, get_resources
-
-
-def keyed(request: Request, principal: Principal, body: bytes = b"") -> KeyedRequest | None:
-    """The POST by its Idempotency-Key; None without one. Raises ValidationFailed for a bad key."""
-    key = require_key(request.headers.getlist(HEADER))
-    if key is None:
-        return None
-    digest = fingerprint(request.scope["query_string"], body)
-    return KeyedRequest(principal.user_id, request.method, request.url.path, key, digest)
 
 
 async def matching(request: Request) -> frozenset[str] | None:

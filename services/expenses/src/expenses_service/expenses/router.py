@@ -10,10 +10,12 @@ from expenses_service.cache.models import Reply
 from expenses_service.cache.responses import USER_DATA, user_data
 from expenses_service.etag import not_modified
 from expenses_service.expenses import openapi, service
-from expenses_service.expenses.dependencies import Changes, Draft, Held, Matching, Query, keyed
+from expenses_service.expenses.dependencies import Changes, Draft, Held, Matching, Query
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.listing import list_page, next_page
+from expenses_service.idempotency.dependencies import keyed
 from expenses_service.idempotency.models import Answer
+from expenses_service.idempotency.responses import sent
 
 router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
 
@@ -38,7 +40,7 @@ async def create_expense(
 ) -> Response:
     """Record an expense. With an Idempotency-Key a retry records nothing twice."""
     request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
-    return _sent(await service.create(resources, principal, draft.fields(), request_key))
+    return sent(await service.create(resources, principal, draft.fields(), request_key))
 
 
 @router.get("/{expense_id}", **openapi.READ)
@@ -57,7 +59,7 @@ async def change_expense(
     """Change some fields (JSON Merge Patch): absent keeps, null clears."""
     fields = changes.fields()
     expense = await service.change(resources, principal, expense_id, fields, matching)
-    return _sent(Answer(200, expense_body(expense), etag(expense)))
+    return sent(Answer(200, expense_body(expense), etag(expense)))
 
 
 @router.delete("/{expense_id}", **openapi.DELETE)
@@ -75,16 +77,4 @@ async def restore_expense(
 ) -> Response:
     """Bring a deleted expense back; a live one stays as it is."""
     request_key = keyed(request, principal)
-    return _sent(await service.restore(resources, principal, expense_id, matching, request_key))
-
-
-def _sent(answer: Answer) -> Response:
-    """An answer with its headers; one that was given before says so."""
-    headers = dict(USER_DATA)
-    if answer.etag is not None:
-        headers["ETag"] = answer.etag
-    if answer.location is not None:
-        headers["Location"] = answer.location
-    if answer.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(answer.body, answer.status, headers, media_type="application/json")
+    return sent(await service.restore(resources, principal, expense_id, matching, request_key))
