@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from expenses_service.expenses.fields import CivilDate, CurrencyCode, Slug, Tag
 from expenses_service.expenses.models import Kind
@@ -13,14 +13,19 @@ Item = TypeVar("Item")
 
 
 def _separated(value: object) -> object:
-    """The values between commas, each once and in one order, so that equal filters are equal."""
-    return sorted(set(value.split(","))) if isinstance(value, str) else value
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _settled(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Each value once and in one order, so that equal filters are equal."""
+    return tuple(sorted(set(values)))
 
 
 Several = Annotated[
     tuple[Item, ...],
     BeforeValidator(_separated),
     Field(min_length=1, max_length=50),
+    AfterValidator(_settled),
     WithJsonSchema({"type": "string", "description": "One value or several, comma-separated."}),
 ]
 

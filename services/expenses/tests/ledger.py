@@ -1,0 +1,37 @@
+"""Expenses made for tests, and what must hold of the tables after any writes."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from expenses_service.expenses.models import Expense
+from tests import records
+
+DIFFERENCES = """
+SELECT
+  (SELECT count(*) FROM (
+      SELECT user_id, date_trunc('month', spent_on)::date AS month, category, currency, kind,
+        count(*) AS n, sum(amount) AS total
+      FROM expenses WHERE deleted_at IS NULL GROUP BY 1, 2, 3, 4, 5) AS live
+    FULL JOIN (SELECT * FROM rollups WHERE n <> 0 OR total <> 0) AS kept
+      USING (user_id, month, category, currency, kind)
+    WHERE live.n IS DISTINCT FROM kept.n OR live.total IS DISTINCT FROM kept.total) AS rollups,
+  (SELECT count(*) FROM user_state AS s
+    LEFT JOIN (SELECT user_id, min(seq) AS first, max(seq) AS last, count(*) AS n
+      FROM change_log GROUP BY user_id) AS l USING (user_id)
+    WHERE (coalesce(l.last, 0), coalesce(l.n, 0)) <> (s.seq, s.seq)
+      OR l.first <> 1) AS gaps,
+  (SELECT count(*) FROM expenses AS e
+    JOIN LATERAL (SELECT version, at, snapshot FROM change_log AS c
+      WHERE c.expense_id = e.id ORDER BY seq DESC LIMIT 1) AS c ON true
+    WHERE c.version <> e.version OR c.at <> e.updated_at
+      OR jsonb_populate_record(e, c.snapshot) IS DISTINCT FROM e) AS images,
+  (SELECT count(*) FROM expenses AS e
+    WHERE (SELECT count(*) FROM change_log AS c WHERE c.expense_id = e.id) <> e.version) AS versions
+"""
+"""All four are zero: rollups as the rows, sequence without gaps, snapshots as rows, all logged."""
+
+
+def expense(**fields: Any) -> Expense:
+    """A new expense with a plain value for every field that is not given."""
+    return replace(records.expense(1250, "EUR", "2026-05-31", description="Lunch"), **fields)
