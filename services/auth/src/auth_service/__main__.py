@@ -1,0 +1,64 @@
+"""`python -m auth_service`: serves on HOST and PORT, and drains before it stops.
+
+uvicorn stops accepting at SIGTERM, while the gateway still sends. Here the service first says on
+/readyz that it is stopping, waits AUTH_DRAIN_SECONDS for the gateway to see it, then stops.
+"""
+
+import asyncio
+import os
+import signal
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from auth_service.app import create_app
+
+KEEP_ALIVE_SECONDS = 75  # longer than the gateway keeps an idle connection (60 s)
+GRACEFUL_SECONDS = 30
+
+
+class DrainingServer(uvicorn.Server):
+    """A server whose first SIGTERM only marks the application as stopping, for a while."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler; a second signal, or Ctrl-C, stops without the wait."""
+        first = not self._app.state.stopping
+        self._app.state.stopping = True
+        if first and sig == signal.SIGTERM and self._drain_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._drain_seconds, super().handle_exit, sig, frame)
+        else:
+            super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    """Read the environment and serve until a signal comes."""
+    app = create_app()
+    config = uvicorn.Config(
+        app,
+        host=os.environ.get("HOST", "127.0.0.1"),
+        port=int(os.environ.get("PORT", "8000")),
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=True,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        h11_max_incomplete_event_size=None,
+    )
+    drain = float(os.environ.get("AUTH_DRAIN_SECONDS", "0"))
+    DrainingServer(config, app, drain).run()
+
+
+if __name__ == "__main__":
+    main()

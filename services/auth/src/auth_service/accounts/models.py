@@ -1,0 +1,54 @@
+"""The table of users, and a user as the rest of the service sees one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from auth_service.tables import metadata
+
+EMAIL_TAKEN: Final = "users_email_key_key"
+
+users: Final = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=text("uuidv7()")),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("name", Text),
+    Column("time_zone", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("ver", Integer, nullable=False, server_default=text("1")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("disabled_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    UniqueConstraint("email_key", name=EMAIL_TAKEN),
+    CheckConstraint("ver >= 1", name="ver"),
+    CheckConstraint("version >= 1", name="version"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of `users` without the password's hash."""
+
+    id: UUID
+    email: str
+    name: str | None
+    time_zone: str
+    ver: int
+    version: int
+    disabled_at: datetime | None
+    created_at: datetime

@@ -1,0 +1,63 @@
+"""Users in Postgres."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth_service.accounts.models import User, users
+
+_COLUMNS = tuple(users.c[name] for name in User.__slots__)
+
+
+async def insert_user(connection: AsyncConnection, values: Mapping[str, Any]) -> User:
+    """A new user. Raises IntegrityError of `users_email_key_key` when the address is taken."""
+    result = await connection.execute(insert(users).values(**values).returning(*_COLUMNS))
+    return User(**result.mappings().one())
+
+
+async def find_user(connection: AsyncConnection, user_id: UUID) -> User | None:
+    """The user with this id."""
+    result = await connection.execute(select(*_COLUMNS).where(users.c.id == user_id))
+    row = result.mappings().one_or_none()
+    return User(**row) if row else None
+
+
+async def find_credentials(connection: AsyncConnection, email_key: str) -> tuple[User, str] | None:
+    """The user with this address and the hash of the password."""
+    statement = select(*_COLUMNS, users.c.password_hash).where(users.c.email_key == email_key)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        return None
+    return User(**{name: row[name] for name in User.__slots__}), row["password_hash"]
+
+
+async def replace_hash(connection: AsyncConnection, user_id: UUID, old: str, new: str) -> None:
+    """A stronger hash of the same password, unless the password was changed meanwhile."""
+    await connection.execute(
+        update(users)
+        .where(users.c.id == user_id, users.c.password_hash == old)
+        .values(password_hash=new)
+    )
+
+
+async def lock_user(connection: AsyncConnection, user_id: UUID) -> User | None:
+    """The user, held against other changes until the transaction ends."""
+    statement = select(*_COLUMNS).where(users.c.id == user_id).with_for_update()
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return User(**row) if row else None
+
+
+async def update_profile(
+    connection: AsyncConnection, user_id: UUID, changes: Mapping[str, Any]
+) -> User:
+    """The user with `changes` and the next version."""
+    statement = (
+        update(users)
+        .where(users.c.id == user_id)
+        .values(**changes, version=users.c.version + 1)
+        .returning(*_COLUMNS)
+    )
+    return User(**(await connection.execute(statement)).mappings().one())

@@ -1,0 +1,82 @@
+"""`/api/v1/auth/register` and `/api/v1/auth/me`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from auth_service.accounts import service
+from auth_service.accounts.schemas import ProfilePatch, Registration, UserBody
+from auth_service.etag import if_match, not_modified
+from auth_service.events.dependencies import ClientOf
+from auth_service.openapi import SIGNED_IN, answers, request_body
+from auth_service.requests import MERGE_PATCH, json_body, no_query
+from auth_service.resources import Resources, get_resources
+from auth_service.sessions.dependencies import ProfileReader, ProfileWriter, own_site
+
+router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
+
+ME = "/api/v1/auth/me"
+USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"}
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    operation_id="accounts_register",
+    summary="Make an account",
+    dependencies=[Depends(own_site)],
+    responses=answers({201: UserBody}, 400, 403, 409, 413, 415, 422, 429),
+    openapi_extra=request_body(Registration, ["application/json"], REGISTRATION),
+)
+async def register(
+    form: Annotated[Registration, Depends(json_body(Registration))],
+    client: ClientOf,
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """201 with the user, who is not signed in yet."""
+    user = await service.register(resources, form, client)
+    headers = {"Location": ME, "ETag": service.etag_of(user), "Cache-Control": "no-store"}
+    return Response(UserBody.of(user).model_dump_json(), 201, headers, "application/json")
+
+
+@router.get(
+    "/me",
+    operation_id="accounts_read_me",
+    summary="Your profile",
+    responses=answers({200: UserBody, 304: None}, 400, 401, 403, 422),
+    openapi_extra={"security": SIGNED_IN},
+)
+async def read_me(
+    request: Request, caller: ProfileReader, _: Annotated[None, Depends(no_query)]
+) -> Response:
+    """The user who is signed in."""
+    etag = service.etag_of(caller.user)
+    headers = USER_DATA | {"ETag": etag}
+    if not_modified(request, etag):
+        return Response(None, 304, headers)
+    return Response(UserBody.of(caller.user).model_dump_json(), 200, headers, "application/json")
+
+
+@router.patch(
+    "/me",
+    operation_id="accounts_change_me",
+    summary="Change your profile",
+    responses=answers({200: UserBody}, 400, 401, 403, 412, 413, 415, 422),
+    openapi_extra={"security": SIGNED_IN}
+    | request_body(ProfilePatch, MERGE_PATCH, {"name": "Ada"}),
+)
+async def change_me(
+    request: Request,
+    caller: ProfileWriter,
+    patch: Annotated[ProfilePatch, Depends(json_body(ProfilePatch, MERGE_PATCH))],
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """JSON Merge Patch of `name` and `time_zone`; `null` clears the name."""
+    user = await service.change_profile(
+        resources, caller.user.id, patch.changes(), if_match(request)
+    )
+    headers = USER_DATA | {"ETag": service.etag_of(user)}
+    return Response(UserBody.of(user).model_dump_json(), 200, headers, "application/json")

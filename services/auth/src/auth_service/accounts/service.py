@@ -1,0 +1,83 @@
+"""Register, and read and change one's own profile."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from auth_service.accounts import repository
+from auth_service.accounts.errors import EmailTaken, WeakPassword
+from auth_service.accounts.models import EMAIL_TAKEN, User
+from auth_service.accounts.rules import email_key, is_weak
+from auth_service.accounts.schemas import Registration
+from auth_service.database import constraint_name
+from auth_service.errors import FieldError, NotFound, VersionConflict
+from auth_service.etag import opaque_etag
+from auth_service.events.models import Client
+from auth_service.events.repository import record
+from auth_service.resources import Resources
+
+REPRESENTATION = 1  # raised by a release that changes the bytes of a user
+
+
+def etag_of(user: User) -> str:
+    """Of the user's profile."""
+    return opaque_etag("me", REPRESENTATION, user.id, user.version)
+
+
+async def register(resources: Resources, form: Registration, client: Client) -> User:
+    """A new account; nobody is signed in by it.
+
+    Raises:
+        WeakPassword: easy to guess.
+        EmailTaken: another account has the address, in whatever spelling.
+        Busy: too many passwords are being hashed.
+
+    """
+    passwords = resources.passwords
+    if await passwords.run(lambda: is_weak(form.password, form.email)):
+        field = FieldError("weak_password", "is easy to guess", pointer="/password")
+        raise WeakPassword(errors=[field])
+    values = {
+        "email": form.email,
+        "email_key": email_key(form.email),
+        "name": form.name,
+        "time_zone": form.time_zone,
+        "password_hash": await passwords.hash(form.password),
+    }
+    try:
+        async with resources.database.transaction() as connection:
+            user = await repository.insert_user(connection, values)
+            await record(connection, user.id, "registered", client)
+    except IntegrityError as error:
+        if constraint_name(error) != EMAIL_TAKEN:
+            raise
+        field = FieldError("email_taken", "has an account already", pointer="/email")
+        raise EmailTaken(errors=[field]) from None
+    return user
+
+
+async def change_profile(
+    resources: Resources,
+    user_id: UUID,
+    changes: Mapping[str, Any],
+    expected: Collection[str] | None,
+) -> User:
+    """The profile with `changes`; the same version when they change nothing.
+
+    `expected` are the entity tags of If-Match, None when there is no condition.
+
+    Raises:
+        VersionConflict: the profile has none of the expected tags.
+        NotFound: the account is gone.
+
+    """
+    async with resources.database.transaction() as connection:
+        user = await repository.lock_user(connection, user_id)
+        if user is None:
+            raise NotFound
+        if expected is not None and etag_of(user) not in expected:
+            raise VersionConflict
+        new = {name: value for name, value in changes.items() if getattr(user, name) != value}
+        return await repository.update_profile(connection, user_id, new) if new else user

@@ -1,0 +1,52 @@
+"""Puts the service together: `uvicorn --factory auth_service.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from auth_service import __version__, docs, health, metrics, openapi, problems
+from auth_service.accounts.router import router as accounts
+from auth_service.head import HeadAsGet
+from auth_service.keys.router import router as keys
+from auth_service.metrics import Metrics
+from auth_service.requests import limit_body
+from auth_service.resources import open_resources
+from auth_service.sessions.router import router as sessions
+from auth_service.settings import Settings, load
+from auth_service.telemetry import Telemetry, configure_logging
+
+BASE = "/api/v1"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; reads the environment when `settings` is not given, connects to nothing."""
+    settings = settings or load(Settings)
+    configure_logging(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings) as resources:
+            app.state.resources = resources
+            yield
+
+    app = FastAPI(
+        title="Auth",
+        version=__version__,
+        description="Users, sessions and the keys that tokens are verified with.",
+        lifespan=lifespan,
+        dependencies=[Depends(limit_body)],
+        openapi_url=f"{BASE}/auth/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.metrics = Metrics()
+    app.state.stopping = False
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Telemetry, metrics=app.state.metrics)
+    for router in (health.router, metrics.router, docs.router, accounts, sessions, keys):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    return app

@@ -1,0 +1,153 @@
+"""The way to Postgres. The only commit of the service is in `transaction`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import structlog
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from auth_service.errors import Unavailable
+
+CONNECT_SECONDS = 2.0
+CHECKOUT_SECONDS = 2.5
+TRANSACTION_SECONDS = 4.0
+POOL_SIZE = 16
+
+# SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
+# connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only.
+_PASSING_CLASSES = ("08", "53", "57")
+_PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006"})
+
+log = structlog.get_logger(__name__)
+
+
+def database_url(url: str, password: str | None) -> URL:
+    """`postgresql://role@host/db` with the driver and the password, which no setting holds."""
+    return make_url(url).set(drivername="postgresql+asyncpg", password=password)
+
+
+class Database:
+    """A pool of connections; nothing is connected before the first transaction."""
+
+    def __init__(self, url: str, password: str | None, *, pool_size: int = POOL_SIZE) -> None:
+        self.engine = create_async_engine(
+            database_url(url, password),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=CHECKOUT_SECONDS,
+            pool_use_lifo=True,
+            hide_parameters=True,
+            connect_args={"timeout": CONNECT_SECONDS},
+        )
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, seconds: float = TRANSACTION_SECONDS
+    ) -> AsyncIterator[AsyncConnection]:
+        """BEGIN … COMMIT, or ROLLBACK when the block raises.
+
+        At `seconds` the connection is cut, so that a server that hangs costs no more than that.
+
+        Raises:
+            Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
+            IntegrityError: a constraint decided; `constraint_name` tells which.
+
+        """
+        try:
+            connection = await self._checkout()
+        except (
+            DBAPIError,
+            PoolTimeoutError,
+            asyncpg.PostgresError,
+            OSError,
+            TimeoutError,
+        ) as error:
+            raise _unavailable(error) from error
+        try:
+            async with _deadline(connection, seconds), connection.begin():
+                yield connection
+        except DBAPIError as error:
+            if not _is_passing(error):
+                raise
+            raise _unavailable(error) from error
+        finally:
+            await connection.close()
+
+    async def _checkout(self) -> AsyncConnection:
+        """A connection whose socket is open: a restarted server has closed those in the pool."""
+        while True:
+            async with asyncio.timeout(CHECKOUT_SECONDS):
+                connection = await self.engine.connect()
+            if not (await _driver(connection)).is_closed():
+                return connection
+            await connection.invalidate()
+            await connection.close()
+
+    async def ping(self) -> None:
+        """Raises Unavailable."""
+        async with self.transaction(seconds=CONNECT_SECONDS) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()
+
+
+async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":
+    driver = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(driver, asyncpg.Connection):
+        raise TypeError("the engine does not run on asyncpg")
+    return driver
+
+
+@asynccontextmanager
+async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterator[None]:
+    """Cut the socket after `seconds`: a cancelled query would wait for a server that hangs."""
+    driver = await _driver(connection)
+    timer = asyncio.get_running_loop().call_later(seconds, driver.terminate)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _unavailable(error: BaseException) -> Unavailable:
+    log.warning("database_unavailable", reason=_reason(error))
+    return Unavailable(retry_after=2)
+
+
+def _reason(error: BaseException) -> str:
+    """The SQLSTATE or the class: a driver's message may quote a row."""
+    return _sqlstate(error) or type(error).__name__
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    code = _sqlstate(error)
+    if code is None:
+        return error.connection_invalidated
+    return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """The five characters, from the driver's error or the one that wraps it."""
+    for layer in (error, getattr(error, "orig", None), getattr(error, "__cause__", None)):
+        code = getattr(layer, "sqlstate", None)
+        if isinstance(code, str):
+            return code
+    return None
+
+
+def constraint_name(error: IntegrityError) -> str | None:
+    """The constraint that the driver names; message texts are never read."""
+    cause: BaseException | None = error.orig
+    while cause is not None:
+        name = getattr(cause, "constraint_name", None)
+        if isinstance(name, str):
+            return name
+        cause = cause.__cause__
+    return None

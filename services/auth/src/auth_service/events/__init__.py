@@ -1,0 +1,1 @@
+"""Security events: what happened to an account, for its owner to see."""

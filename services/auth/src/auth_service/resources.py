@@ -1,0 +1,74 @@
+"""What the service holds open while it runs, opened and closed by the application's lifespan."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from auth_service.accounts.passwords import PasswordPool
+from auth_service.cookies import CookieProfile
+from auth_service.database import Database
+from auth_service.devices import Devices
+from auth_service.keys.service import KeyStore
+from auth_service.sessions.repository import SessionStore, connect
+from auth_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One of each for the whole process."""
+
+    settings: Settings
+    database: Database
+    sessions: SessionStore
+    keys: KeyStore
+    passwords: PasswordPool
+    devices: Devices
+    cookies: CookieProfile
+
+    def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What must work before traffic may come; signing out works without the sessions' Redis."""
+        return {"database": self.database.ping, "keys": self.keys.ready}
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Neither waits for a dependency nor fails without one; closes in reverse order."""
+    secret = settings.key_encryption_key()
+    async with AsyncExitStack() as stack:
+        database = Database(
+            settings.database_url,
+            settings.database_password(),
+            pool_size=settings.database_pool_size,
+        )
+        stack.push_async_callback(database.close)
+        sessions = SessionStore(connect(settings.redis_url, settings.redis_password()))
+        stack.push_async_callback(sessions.close)
+        passwords = PasswordPool(
+            time_cost=settings.argon2_time_cost,
+            memory_kib=settings.argon2_memory_kib,
+            threads=settings.password_threads,
+            waiting=settings.password_waiting,
+        )
+        stack.push_async_callback(passwords.close)
+        keys = KeyStore(database, secret)
+        stack.push_async_callback(keys.close)
+        await keys.start()
+        yield Resources(
+            settings=settings,
+            database=database,
+            sessions=sessions,
+            keys=keys,
+            passwords=passwords,
+            devices=Devices(secret),
+            cookies=CookieProfile(settings.secure),
+        )
+
+
+async def get_resources(request: Request) -> Resources:
+    """The dependency that gives them to an endpoint."""
+    resources = request.app.state.resources
+    if not isinstance(resources, Resources):
+        raise TypeError("the application's lifespan has not begun")
+    return resources

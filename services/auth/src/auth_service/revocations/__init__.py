@@ -1,0 +1,1 @@
+"""What must not be undone: the sessions that are dead, in Postgres."""

@@ -1,0 +1,17 @@
+"""The table of revoked sessions."""
+
+from typing import Final
+
+from sqlalchemy import Column, DateTime, Index, Table, Uuid, text
+
+from auth_service.tables import metadata
+
+revoked_sessions: Final = Table(
+    "revoked_sessions",
+    metadata,
+    Column("session_id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+Index("revoked_sessions_revoked_at_idx", revoked_sessions.c.revoked_at)

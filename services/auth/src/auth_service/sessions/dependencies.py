@@ -1,0 +1,108 @@
+"""Who is calling: access token from cookie or Authorization, alive and not revoked.
+
+In the order that API.md gives: credentials 400, then 401, then cross-site and scope 403.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from auth_service.accounts.models import User
+from auth_service.cookies import CookieProfile, read_cookie
+from auth_service.cross_site import SAFE_METHODS, refuse_cross_site
+from auth_service.errors import NotAuthenticated
+from auth_service.keys.errors import InvalidToken
+from auth_service.resources import Resources, get_resources
+from auth_service.sessions import rules, service
+from auth_service.sessions.errors import AmbiguousCredentials, InsufficientScope
+from auth_service.sessions.models import AccessClaims
+from auth_service.telemetry import identify
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The signed-in user of a request and the session that speaks for them."""
+
+    user: User
+    claims: AccessClaims
+
+
+def access_token(request: Request, profile: CookieProfile) -> tuple[str | None, bool]:
+    """The token and whether a cookie brought it.
+
+    Raises:
+        DuplicateCookie: two cookies of one name.
+        AmbiguousCredentials: cookie and Authorization together, or two of the latter.
+        InvalidToken: an Authorization that is not a bearer token.
+
+    """
+    cookie = read_cookie(request, profile.access)
+    fields = request.headers.getlist("authorization")
+    if len(fields) > 1 or (fields and cookie is not None):
+        raise AmbiguousCredentials
+    if not fields:
+        return cookie or None, cookie is not None
+    scheme, _, token = fields[0].partition(" ")
+    if scheme.lower() != "bearer":
+        raise InvalidToken
+    return token.strip(), False
+
+
+def read_access(resources: Resources, token: str) -> AccessClaims:
+    """Raises InvalidToken; an expired one is read too."""
+    claims = resources.keys.verify(token, rules.ACCESS_TYPE)
+    return rules.read_access(claims, resources.settings.issuer, time.time())
+
+
+def caller_with(scope: str) -> Callable[[Request, Resources], Awaitable[Caller]]:
+    """A dependency for callers whose token has `scope`."""
+
+    async def dependency(
+        request: Request, resources: Annotated[Resources, Depends(get_resources)]
+    ) -> Caller:
+        token, by_cookie = access_token(request, resources.cookies)
+        if token is None:
+            raise NotAuthenticated
+        claims = read_access(resources, token)
+        rules.check_alive(claims.expires_at, time.time())
+        user = await service.standing(resources, claims)
+        identify(request, user.id, claims.session_id)
+        if by_cookie and request.method not in SAFE_METHODS:
+            refuse_cross_site(request, resources.settings.public_origin)
+        if scope not in claims.scopes:
+            raise InsufficientScope
+        return Caller(user, claims)
+
+    return dependency
+
+
+async def own_site(
+    request: Request, resources: Annotated[Resources, Depends(get_resources)]
+) -> None:
+    """For what begins, keeps or ends a session: refuses other sites' pages, signed in or not."""
+    refuse_cross_site(request, resources.settings.public_origin)
+
+
+ProfileReader = Annotated[Caller, Depends(caller_with("profile:read"))]
+ProfileWriter = Annotated[Caller, Depends(caller_with("profile:write"))]
+
+
+def sessions_to_end(
+    resources: Resources, access: str | None, refresh: str | None
+) -> set[tuple[UUID, UUID]]:
+    """The sessions and users that the tokens of a logout name; foreign tokens name none."""
+    found: set[tuple[UUID, UUID]] = set()
+    if access:
+        with suppress(InvalidToken):
+            claims = read_access(resources, access)
+            found.add((claims.session_id, claims.user_id))
+    if refresh:
+        with suppress(InvalidToken):
+            token = service.read_refresh(resources, refresh)
+            found.add((token.session_id, token.user_id))
+    return found

@@ -1,0 +1,144 @@
+"""Sessions in Redis: `HASH session:{sid}` and, for their number, `ZSET user_sessions:{uid}`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from auth_service.keys.rules import base64url, base64url_decode
+from auth_service.sessions.errors import SessionsUnavailable
+from auth_service.sessions.models import Outcome, Session
+from auth_service.sessions.rules import IDLE_SECONDS
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+MAX_CONNECTIONS = 64
+
+log = structlog.get_logger(__name__)
+
+
+def connect(url: str, password: str | None) -> "Redis":
+    """A client that does not retry: who waits for a login would wait longer for nothing."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        password=password,
+        decode_responses=True,
+        max_connections=MAX_CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+class SessionStore:
+    """Every method raises SessionsUnavailable when Redis does not do as it is told."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+        self._rotate = redis.register_script(
+            files("auth_service.sessions").joinpath("rotate.lua").read_text(encoding="utf-8")
+        )
+
+    async def add(self, session: Session, most: int) -> list[UUID]:
+        """Keep a new session; the oldest above `most` of its user, which have to end."""
+        index = f"user_sessions:{session.user_id}"
+        async with _available():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.hset(_key(session.id), mapping=_fields(session))
+            pipeline.pexpireat(
+                _key(session.id), min(session.expires_ms, session.seen_ms + IDLE_SECONDS * 1000)
+            )
+            pipeline.zadd(index, {str(session.id): session.created_ms})
+            pipeline.pexpireat(index, session.expires_ms)
+            pipeline.zrange(index, 0, -most - 1)
+            pipeline.zremrangebyrank(index, 0, -most - 1)
+            results = await pipeline.execute()
+        return [UUID(value) for value in results[4]]
+
+    async def find(self, session_id: UUID) -> Session | None:
+        """The session, active or not; None when Redis does not have it."""
+        async with _available():
+            fields = await self._redis.hgetall(_key(session_id))
+        return _session(session_id, fields) if fields else None
+
+    async def rotate(
+        self, session_id: UUID, generation: int, now_ms: int, interval_ms: int
+    ) -> tuple[Outcome, int, int]:
+        """Decide about a refresh token in one atomic step: outcome, generation, rotated_ms."""
+        arguments = [generation, now_ms, interval_ms, IDLE_SECONDS * 1000]
+        async with _available():
+            outcome, current, rotated_ms = await self._rotate([_key(session_id)], arguments)
+        return Outcome(outcome), int(current), int(rotated_ms)
+
+    async def end(self, session_id: UUID, user_id: UUID) -> None:
+        """Mark the session as revoked, so that its tokens are told why; never makes one."""
+        async with _available():
+            await self._redis.zrem(f"user_sessions:{user_id}", str(session_id))
+            if await self._redis.exists(_key(session_id)):
+                await self._redis.hset(_key(session_id), "state", "revoked")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+
+@asynccontextmanager
+async def _available() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS + CONNECT_SECONDS):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        log.warning("sessions_unavailable", reason=type(error).__name__)
+        raise SessionsUnavailable(retry_after=2) from error
+
+
+def _key(session_id: UUID) -> str:
+    return f"session:{session_id}"
+
+
+def _fields(session: Session) -> dict[str, Any]:
+    return {
+        "user": str(session.user_id),
+        "ver": session.ver,
+        "generation": session.generation,
+        "rotated_ms": session.rotated_ms,
+        "secret": base64url(session.secret),
+        "expires_ms": session.expires_ms,
+        "auth_time": session.auth_time,
+        "created_ms": session.created_ms,
+        "seen_ms": session.seen_ms,
+        "user_agent": session.user_agent or "",
+        "ip": session.ip or "",
+        "state": "active" if session.active else "revoked",
+    }
+
+
+def _session(session_id: UUID, fields: Mapping[Any, Any]) -> Session | None:
+    """None for a hash that lost its fields: an expiry can fall between two commands."""
+    if "secret" not in fields:
+        return None
+    return Session(
+        id=session_id,
+        user_id=UUID(fields["user"]),
+        ver=int(fields["ver"]),
+        generation=int(fields["generation"]),
+        rotated_ms=int(fields["rotated_ms"]),
+        secret=base64url_decode(fields["secret"]),
+        expires_ms=int(fields["expires_ms"]),
+        auth_time=int(fields["auth_time"]),
+        created_ms=int(fields["created_ms"]),
+        seen_ms=int(fields["seen_ms"]),
+        user_agent=fields["user_agent"] or None,
+        ip=fields["ip"] or None,
+        active=fields["state"] == "active",
+    )

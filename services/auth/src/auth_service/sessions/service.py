@@ -1,0 +1,213 @@
+"""Sign in, refresh, sign out.
+
+What must not be undone is in Postgres; Redis may lose only what costs a new sign-in. No transaction
+is open while a password is hashed or Redis is asked.
+"""
+
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import structlog
+
+from auth_service.accounts import repository as accounts
+from auth_service.accounts.errors import InvalidCredentials
+from auth_service.accounts.models import User
+from auth_service.accounts.rules import email_key
+from auth_service.errors import Unavailable
+from auth_service.events.models import Client, EventType
+from auth_service.events.repository import record
+from auth_service.ids import uuid7
+from auth_service.keys.errors import InvalidToken
+from auth_service.keys.rules import base64url
+from auth_service.resources import Resources
+from auth_service.revocations import repository as revocations
+from auth_service.sessions import rules
+from auth_service.sessions.errors import SessionRevoked, TokenExpired
+from auth_service.sessions.models import AccessClaims, Grant, Outcome, RefreshClaims, Session, Token
+from auth_service.sessions.schemas import Login
+
+SECRET_BYTES = 32
+
+log = structlog.get_logger(__name__)
+
+
+async def login(resources: Resources, form: Login, client: Client) -> tuple[User, Grant]:
+    """A new session for the user whose password this is.
+
+    Raises:
+        InvalidCredentials: unknown address, wrong password, or a disabled account.
+        Busy, SessionsUnavailable: not now.
+
+    """
+    user = await _authenticate(resources, form, client)
+    session = new_session(user, client)
+    ended = await resources.sessions.add(session, rules.MAX_SESSIONS)
+    async with resources.database.transaction() as connection:
+        await record(connection, user.id, "signed_in", client, session.id)
+    for session_id in ended:
+        await end(resources, session_id, user.id, client, "session_ended")
+    refresh = issue_refresh(resources, session, session.generation, session.rotated_ms)
+    return user, Grant(
+        session.id, refresh.expires_at, issue_access(resources, user, session), refresh
+    )
+
+
+async def _authenticate(resources: Resources, form: Login, client: Client) -> User:
+    async with resources.database.transaction() as connection:
+        found = await accounts.find_credentials(connection, _key_of(form.email))
+    user, encoded = found or (None, None)
+    matches = await resources.passwords.verify(encoded, form.password)
+    if user is None or encoded is None or not matches or user.disabled_at is not None:
+        if user is not None:
+            async with resources.database.transaction() as connection:
+                await record(connection, user.id, "sign_in_failed", client)
+        raise InvalidCredentials
+    if resources.passwords.is_outdated(encoded):
+        stronger = await resources.passwords.hash(form.password)
+        async with resources.database.transaction() as connection:
+            await accounts.replace_hash(connection, user.id, encoded, stronger)
+    return user
+
+
+def _key_of(email: str) -> str:
+    """How the address compares; one of a wrong form is nobody's, at the same cost."""
+    try:
+        return email_key(email)
+    except ValueError:
+        return ""
+
+
+def new_session(user: User, client: Client) -> Session:
+    """Begun now, with a secret of its own."""
+    now = time.time_ns() // 1_000_000
+    return Session(
+        id=uuid7(),
+        user_id=user.id,
+        ver=user.ver,
+        generation=1,
+        rotated_ms=now,
+        secret=secrets.token_bytes(SECRET_BYTES),
+        expires_ms=now + rules.ABSOLUTE_SECONDS * 1000,
+        auth_time=now // 1000,
+        created_ms=now,
+        seen_ms=now,
+        user_agent=client.user_agent,
+        ip=client.ip,
+        active=True,
+    )
+
+
+def issue_access(resources: Resources, user: User, session: Session) -> Token:
+    """A new access token."""
+    claims = rules.access_claims(
+        resources.settings.issuer,
+        user,
+        session,
+        jti=base64url(uuid4().bytes),
+        now=int(time.time()),
+        jitter=random.random(),  # noqa: S311 - spreads load, no secret
+    )
+    return Token(resources.keys.sign(rules.ACCESS_TYPE, claims), int(str(claims["exp"])))
+
+
+def issue_refresh(resources: Resources, session: Session, generation: int, issued_ms: int) -> Token:
+    """The refresh token of a generation: the same bytes each time."""
+    claims = rules.refresh_claims(resources.settings.issuer, session, generation, issued_ms)
+    return Token(resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
+
+
+async def refresh(resources: Resources, token: str, client: Client) -> Grant:
+    """A new access token and, when its turn has come, a new refresh token.
+
+    Raises:
+        InvalidToken: not a refresh token of ours.
+        TokenExpired: past its end, or its session is no longer in Redis.
+        SessionRevoked: ended, or this very token is an old one used again.
+        SessionsUnavailable, Unavailable: not now; the token stays good.
+
+    """
+    claims = read_refresh(resources, token)
+    rules.check_alive(claims.expires_at, time.time())
+    session = await resources.sessions.find(claims.session_id)
+    user = await _standing_user(resources, claims)
+    if session is None:
+        raise TokenExpired
+    if not rules.is_of(claims, session):
+        raise InvalidToken
+    now = time.time_ns() // 1_000_000
+    interval = int(resources.settings.rotation_interval_seconds * 1000)
+    outcome, generation, rotated_ms = await resources.sessions.rotate(
+        session.id, claims.generation, now, interval
+    )
+    await _refuse_dead(resources, session, outcome, client)
+    successor = None
+    if outcome in {Outcome.ROTATED, Outcome.GRACE}:
+        successor = issue_refresh(resources, session, generation, rotated_ms)
+    if outcome is Outcome.FAST_FORWARD:
+        log.warning("session_fast_forward", generation=generation)
+    expires_at = successor.expires_at if successor else claims.expires_at
+    return Grant(session.id, expires_at, issue_access(resources, user, session), successor)
+
+
+def read_refresh(resources: Resources, token: str) -> RefreshClaims:
+    """Raises InvalidToken; an expired one is read too."""
+    claims = resources.keys.verify(token, rules.REFRESH_TYPE)
+    return rules.read_refresh(claims, resources.settings.issuer)
+
+
+async def _standing_user(resources: Resources, claims: RefreshClaims | AccessClaims) -> User:
+    """The user, if neither the session nor the account has been ended. Raises SessionRevoked."""
+    async with resources.database.transaction() as connection:
+        revoked = await revocations.is_revoked(connection, claims.session_id)
+        user = await accounts.find_user(connection, claims.user_id)
+    if revoked or user is None or user.disabled_at is not None:
+        raise SessionRevoked
+    return user
+
+
+async def _refuse_dead(
+    resources: Resources, session: Session, outcome: Outcome, client: Client
+) -> None:
+    """Make a revocation durable before it is told. Raises SessionRevoked, TokenExpired."""
+    if outcome is Outcome.ABSENT:
+        raise TokenExpired
+    if outcome is Outcome.REUSE:
+        log.warning("refresh_token_reuse", session_id=str(session.id))
+    if outcome in {Outcome.REUSE, Outcome.REVOKED}:
+        await end(resources, session.id, session.user_id, client, "token_reuse")
+        raise SessionRevoked
+
+
+async def standing(resources: Resources, claims: AccessClaims) -> User:
+    """The user that an access token speaks for, this very moment.
+
+    Raises:
+        SessionRevoked: the session, the account, or all tokens of this version were ended.
+
+    """
+    user = await _standing_user(resources, claims)
+    if claims.ver < user.ver:
+        raise SessionRevoked
+    return user
+
+
+async def end(
+    resources: Resources, session_id: UUID, user_id: UUID, client: Client, kind: EventType
+) -> None:
+    """End a session for good: in Postgres, then in Redis as far as it can be reached.
+
+    Raises:
+        Unavailable: Postgres cannot be reached, and nothing has been ended.
+
+    """
+    no_token_lives_longer = datetime.fromtimestamp(time.time() + rules.ABSOLUTE_SECONDS, UTC)
+    async with resources.database.transaction() as connection:
+        if await revocations.revoke(connection, session_id, user_id, no_token_lives_longer):
+            await record(connection, user_id, kind, client, session_id)
+    try:
+        await resources.sessions.end(session_id, user_id)
+    except Unavailable:
+        log.warning("session_left_in_redis", session_id=str(session_id))

@@ -1,0 +1,122 @@
+"""The settings: environment variables with the prefix AUTH_; secrets come from files."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "AUTH_"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+KEY_BYTES = 32
+
+SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+
+
+def _origin(value: str) -> str:
+    """An origin (RFC 6454): scheme, host and port; plain http for loopback hosts only."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or value != value.strip():
+        raise ValueError("must be an origin such as https://expenses.example.com")
+    if parts.path or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an origin without a path, such as https://expenses.example.com")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("may be http:// for localhost, 127.0.0.1 and [::1] only; use https://")
+    return value.lower()
+
+
+class Settings(BaseSettings):
+    """Read once at start; `README.md` has the table of them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    public_origin: Annotated[str, AfterValidator(_origin)] = "http://localhost:8080"
+    issuer: str = Field("expense-auth", min_length=1)
+    database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
+    database_password_file: Path | None = None
+    database_pool_size: int = Field(16, ge=1, le=200)
+    redis_url: str = Field(pattern=r"^rediss?://.+$")
+    redis_password_file: Path | None = None
+    key_encryption_key_file: Path
+    rotation_interval_seconds: float = Field(30.0, gt=0, le=300)
+    argon2_time_cost: int = Field(2, ge=1, le=10)
+    argon2_memory_kib: int = Field(65536, ge=8, le=1048576)
+    password_threads: int = Field(2, ge=1, le=32)
+    password_waiting: int = Field(32, ge=0, le=1000)
+    log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
+    drain_seconds: float = Field(0.0, ge=0, le=60)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the service over https, which decides the names of cookies."""
+        return self.public_origin.startswith("https://")
+
+    def database_password(self) -> str | None:
+        """The password of the role in `database_url`."""
+        return read_secret(self.database_password_file)
+
+    def redis_password(self) -> str | None:
+        """The password of the user in `redis_url`."""
+        return read_secret(self.redis_password_file)
+
+    def key_encryption_key(self) -> bytes:
+        """32 bytes under which private signing keys are stored, the same in all replicas."""
+        return read_key(self.key_encryption_key_file, "AUTH_KEY_ENCRYPTION_KEY_FILE")
+
+
+class MigrationSettings(BaseSettings):
+    """What the one-shot job of migrations needs: the owner's role, and nothing of the service's."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MIGRATION_", extra="ignore", frozen=True)
+
+    database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
+    database_password_file: Path | None = None
+
+    def database_password(self) -> str | None:
+        """The password of the owner's role."""
+        return read_secret(self.database_password_file)
+
+
+def read_secret(path: Path | None) -> str | None:
+    """The text of a secret's file without its last line break; SystemExit if it has none."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"The secret file {path} cannot be read: {error}.") from None
+
+
+def read_key(path: Path, name: str) -> bytes:
+    """32 random bytes, base64url text in the file; SystemExit when it is anything else."""
+    secret = read_secret(path) or ""
+    try:
+        key = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SystemExit(f"{name}: {path} must hold {KEY_BYTES} random bytes as base64url text.")
+    return key
+
+
+def load(kind: type[SettingsType]) -> SettingsType:
+    """The settings from the environment; SystemExit with a sentence for each that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", PREFIX)
+        raise SystemExit("\n".join(_sentence(prefix, item) for item in error.errors())) from None
+
+
+def _sentence(prefix: str, error: ErrorDetails) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return f"Settings: {message}."
+    name = f"{prefix}{'_'.join(map(str, error['loc']))}".upper()
+    if error["type"] == "missing":
+        return f"{name} is not set; README.md has the table of settings."
+    return f"{name} is not valid: {message}."

@@ -1,0 +1,143 @@
+"""Request ids, one JSON line a request, and the answer to errors that nobody expected.
+
+The fields are those of `infra/contracts/log-line.md`. No line holds an address, a token, a cookie,
+a query, a body or the message of an exception, which may quote any of them.
+"""
+
+import logging
+import re
+import sys
+import time
+import traceback
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict
+
+from auth_service import SERVICE, __version__
+from auth_service.metrics import Metrics
+from auth_service.problems import plain
+
+REQUEST_ID = "x-request-id"
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+CLIENT_GONE = 499  # no answer was sent: the client hung up
+QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+
+log = structlog.get_logger("auth_service.request")
+
+
+def configure_logging(level: str) -> None:
+    """JSON lines on standard output, from structlog and from the libraries' loggers alike."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        _name_service,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _drop_exception],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _name_service(_: object, __: str, event: EventDict) -> EventDict:
+    event["service"] = SERVICE
+    event["version"] = __version__
+    return event
+
+
+def _drop_exception(_: object, __: str, event: EventDict) -> EventDict:
+    event.pop("exc_info", None)
+    return event
+
+
+def identify(request: HTTPConnection, user_id: object, session_id: object) -> None:
+    """Say who the request is from, for its log lines."""
+    who = {"user_id": str(user_id), "session_id": str(session_id)}
+    request.scope["state"].update(who)
+    structlog.contextvars.bind_contextvars(**who)
+
+
+class Telemetry:
+    """Pure ASGI middleware around everything but the server itself."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; an exception that gets here is logged and answered with a 500."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = CLIENT_GONE
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            log.debug("client_gone")
+        except Exception as error:  # noqa: BLE001 - the last place that can answer
+            _log_unexpected(error)
+            if status == CLIENT_GONE:
+                await plain(500, Request(scope))(scope, receive, send_with_id)
+        finally:
+            self._finish(scope, status, time.perf_counter() - started)
+
+    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None)
+        self._metrics.observe(scope["method"], route, status, seconds)
+        write = log.debug if scope["path"] in QUIET_PATHS else log.info
+        write(
+            "request",
+            method=scope["method"],
+            route=route,
+            path=scope["path"],
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            user_id=scope["state"].get("user_id"),
+            session_id=scope["state"].get("session_id"),
+        )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get(REQUEST_ID, "")
+    return given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _log_unexpected(error: Exception) -> None:
+    """Class and places, not the message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "unexpected_error",
+        error=type(error).__qualname__,
+        places=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+    )

@@ -1,0 +1,37 @@
+"""Text from clients: any Unicode, kept as sent, except what no text holds.
+
+Refused: NUL, C0 controls, lone surrogates, and white space only. Lengths count code points.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, StrictStr
+from pydantic_core import PydanticCustomError
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def _line(value: str) -> str:
+    if _CONTROLS.search(value):
+        raise PydanticCustomError("control_character", "must not contain control characters")
+    return _not_blank(value)
+
+
+def _lines(value: str) -> str:
+    if _CONTROLS_BUT_LINES.search(value):
+        raise PydanticCustomError(
+            "control_character", "must not contain control characters but line break and tab"
+        )
+    return _not_blank(value)
+
+
+def _not_blank(value: str) -> str:
+    if value and not value.strip():
+        raise PydanticCustomError("blank", "must not be white space only")
+    return value
+
+
+Line = Annotated[StrictStr, AfterValidator(_line)]
+Lines = Annotated[StrictStr, AfterValidator(_lines)]
