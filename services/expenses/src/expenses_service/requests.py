@@ -206,3 +206,13 @@ def _suggestion(item: ErrorDetails, known: Collection[str]) -> str | None:
 
 def _pointer(location: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+async def no_query(request: Request) -> None:
+    """For operations without parameters: any one is unknown. Raises ValidationFailed."""
+    names = request.query_params.keys()
+    if names:
+        detail = "is not known here"
+        raise ValidationFailed(
+            errors=[FieldError("unknown_parameter", detail, parameter=name) for name in names]
+        )
