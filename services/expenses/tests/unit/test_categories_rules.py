@@ -1,6 +1,15 @@
 """The usual categories and a user's changes to them."""
 
-from expenses_service.categories.rules import USUAL, Category, merge, open_among
+import pytest
+
+from expenses_service.categories.rules import (
+    USUAL,
+    Category,
+    is_slug,
+    merge,
+    open_among,
+    slug_of,
+)
 
 
 def test_the_usual_set_is_there_from_the_start() -> None:
@@ -48,3 +57,24 @@ def test_which_take_new_expenses() -> None:
     asked = ["food", "zoo", "art", "work", "nonsense"]
     assert open_among(asked, rows) == {"food", "zoo"}
     assert open_among([], rows) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Café & Bar", "cafe-bar"),
+        ("  Trips  2026 ", "trips-2026"),
+        ("ﬁtness", "fitness"),
+        ("--", None),
+        ("食べ物", None),
+        ("x" * 63 + " y", "x" * 63),
+    ],
+)
+def test_the_slug_that_a_name_gives(name: str, slug: str | None) -> None:
+    assert slug_of(name) == slug
+    assert slug is None or is_slug(slug)
+
+
+@pytest.mark.parametrize("text", ["", "A", "a--b", "-a", "a-", "a b", "x" * 65, "a\n", "ä"])
+def test_what_is_no_slug(text: str) -> None:
+    assert not is_slug(text)

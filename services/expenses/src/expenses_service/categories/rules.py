@@ -4,11 +4,15 @@ Nothing is seeded: a row exists only for a category that its user added, changed
 new user has the whole set from the first moment and a release can add to it.
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 FIRST_VERSION: Final = 1
+MAX_SLUG: Final = 64
+SLUG_PATTERN: Final = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,29 @@ def open_among(slugs: Collection[str], rows: Iterable[Category]) -> frozenset[st
     known = {**USUAL, **{row.slug: row for row in rows}}
     present = (known[slug] for slug in slugs if slug in known)
     return frozenset(each.slug for each in present if not (each.deleted or each.archived))
+
+
+def slug_of(name: str) -> str | None:
+    """ASCII, lower case, hyphens: `Café & Bar` gives `cafe-bar`; None when nothing is left."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MAX_SLUG].strip("-") or None
+
+
+def is_slug(text: str) -> bool:
+    """Whether `text` can name a category at all."""
+    return len(text) <= MAX_SLUG and re.fullmatch(SLUG_PATTERN, text) is not None
+
+
+def added(slug: str, name: str, before: Category | None) -> Category:
+    """A new category, or the next version of a deleted one."""
+    version = FIRST_VERSION if before is None else before.version + 1
+    return Category(slug, name, version=version)
+
+
+def changed(category: Category, fields: Mapping[str, Any]) -> Category:
+    """The next version with these fields, or `category` itself when nothing differs."""
+    wanted = replace(category, **fields)
+    return category if wanted == category else replace(wanted, version=category.version + 1)
 
 
 def _slug(category: Category) -> str:

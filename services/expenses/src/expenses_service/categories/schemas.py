@@ -1,8 +1,48 @@
-"""Categories as clients see them."""
+"""Categories as clients write and see them."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any
 
-from expenses_service.categories.rules import Category
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from expenses_service.categories.rules import SLUG_PATTERN, Category
+from expenses_service.text import Line
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+Name = Annotated[Line, StringConstraints(min_length=1, max_length=60)]
+Slug = Annotated[str, Field(strict=True, max_length=64, pattern=SLUG_PATTERN)]
+
+
+class CategoryDraft(BaseModel):
+    """A new category; the slug is made of the name when none is given."""
+
+    model_config = _STRICT
+
+    name: Name
+    slug: Slug | None = None
+
+
+class CategoryChanges(BaseModel):
+    """A JSON Merge Patch (RFC 7396); the slug never changes."""
+
+    model_config = _STRICT
+
+    name: Annotated[Name, Field(default=None)]
+    archived: Annotated[bool, Field(default=None, strict=True)]
+
+    def fields(self) -> dict[str, Any]:
+        """What was sent, by name."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class Removal(BaseModel):
+    """The parameters of a deletion."""
+
+    model_config = _STRICT
+
+    move_to: Annotated[Slug | None, Field(description="The category that its expenses go to.")] = (
+        None
+    )
 
 
 class CategoryOut(BaseModel):
@@ -22,7 +62,13 @@ class CategoryList(BaseModel):
 
     items: list[CategoryOut]
 
-    @classmethod
-    def of(cls, categories: list[Category]) -> "CategoryList":
-        """The document of these categories, in this order."""
-        return cls(items=[CategoryOut.model_validate(category) for category in categories])
+
+def category_body(category: Category) -> bytes:
+    """One category as JSON."""
+    return CategoryOut.model_validate(category).model_dump_json().encode()
+
+
+def list_body(categories: list[Category]) -> bytes:
+    """All of them, in this order, as JSON."""
+    items = [CategoryOut.model_validate(category) for category in categories]
+    return CategoryList(items=items).model_dump_json().encode()

@@ -1,13 +1,135 @@
-"""What can be done with categories."""
+"""What can be done with categories. Every write takes the user's lock first, as expenses do."""
 
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from expenses_service.categories.repository import own_categories
-from expenses_service.categories.rules import Category, merge
+from msgspec import structs
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.categories import repository, rules
+from expenses_service.categories.errors import CategoryInUse, SlugTaken
+from expenses_service.categories.rules import Category
+from expenses_service.categories.schemas import CategoryDraft, category_body
+from expenses_service.changes.models import Change
+from expenses_service.changes.repository import lock_user, update_expenses
+from expenses_service.errors import FieldError, NotFound, ValidationFailed, VersionConflict
+from expenses_service.etag import opaque_etag
+from expenses_service.expenses.filters import Filters
+from expenses_service.expenses.repository import Slice, page
+from expenses_service.expenses.sorting import SORTS
+from expenses_service.idempotency.models import Answer, KeyedRequest
+from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
+
+COLLECTION: Final = "/api/v1/categories"
+MOVED_AT_ONCE: Final = 1000
+MOVE_SECONDS: Final = 30.0
+
+
+def etag(user_id: UUID, category: Category) -> str:
+    """The opaque entity tag of one category."""
+    return opaque_etag("category", user_id, category_body(category))
 
 
 async def list_categories(resources: Resources, user_id: UUID) -> list[Category]:
     """The user's categories, archived ones too. Writes nothing, not even for a new user."""
     async with resources.database.transaction() as connection:
-        return merge(await own_categories(connection, user_id))
+        return rules.merge(await repository.own_categories(connection, user_id))
+
+
+async def create(
+    resources: Resources, user_id: UUID, draft: CategoryDraft, keyed: KeyedRequest | None
+) -> Answer:
+    """Add a category, or bring a deleted one back under its new name; with a key, once.
+
+    Raises SlugTaken, ValidationFailed for a name that gives no slug, and what `once` raises.
+    """
+    slug = draft.slug or rules.slug_of(draft.name)
+    if slug is None:
+        error = FieldError("slug_required", "give a slug for a name without letters", "/slug")
+        raise ValidationFailed(errors=[error])
+    async with resources.database.transaction() as connection:
+
+        async def effect() -> Answer:
+            await lock_user(connection, user_id)
+            before = await repository.find(connection, user_id, slug)
+            if before is not None and not before.deleted:
+                raise SlugTaken
+            made = rules.added(slug, draft.name, before)
+            await repository.save(connection, user_id, made, datetime.now(UTC))
+            location = f"{COLLECTION}/{slug}"
+            return Answer(201, category_body(made), etag(user_id, made), location)
+
+        return await once(connection, keyed, effect)
+
+
+async def change(
+    resources: Resources,
+    user_id: UUID,
+    slug: str,
+    fields: dict[str, Any],
+    if_match: Collection[str] | None,
+) -> Category:
+    """Rename, archive or bring back from the archive. Raises NotFound, VersionConflict."""
+    async with resources.database.transaction() as connection:
+        current = await _held(connection, user_id, slug, if_match)
+        wanted = rules.changed(current, fields)
+        if wanted is not current:
+            await repository.save(connection, user_id, wanted, datetime.now(UTC))
+        return wanted
+
+
+async def remove(
+    resources: Resources,
+    user_id: UUID,
+    slug: str,
+    move_to: str | None,
+    if_match: Collection[str] | None,
+) -> None:
+    """Delete a category; its live expenses go to `move_to`, each with a version of its own.
+
+    Raises NotFound, VersionConflict, CategoryInUse, and ValidationFailed when `move_to` takes no
+    new expenses.
+    """
+    async with resources.database.transaction(seconds=MOVE_SECONDS) as connection:
+        current = await _held(connection, user_id, slug, if_match)
+        if move_to is not None:
+            await _move(connection, user_id, slug, move_to)
+        elif await repository.in_use(connection, user_id, slug):
+            raise CategoryInUse
+        gone = replace(current, deleted=True, archived=False, version=current.version + 1)
+        await repository.save(connection, user_id, gone, datetime.now(UTC))
+
+
+async def _held(
+    connection: AsyncConnection, user_id: UUID, slug: str, if_match: Collection[str] | None
+) -> Category:
+    """The live category, as it stays until the transaction ends."""
+    if not rules.is_slug(slug):
+        raise NotFound
+    await lock_user(connection, user_id)
+    current = await repository.find(connection, user_id, slug)
+    if current is None or current.deleted:
+        raise NotFound
+    if if_match is not None and etag(user_id, current) not in if_match:
+        raise VersionConflict
+    return current
+
+
+async def _move(connection: AsyncConnection, user_id: UUID, slug: str, target: str) -> None:
+    if target == slug or target not in await repository.open_slugs(connection, user_id, [target]):
+        error = FieldError(
+            "unknown_category", "is not another category that is open", parameter="move_to"
+        )
+        raise ValidationFailed(errors=[error])
+    filters, now = Filters(category=(slug,)), datetime.now(UTC)
+    some = Slice(SORTS["spent_on"], None, MOVED_AT_ONCE)
+    while found := (await page(connection, user_id, filters, some))[1]:
+        rows = (
+            structs.replace(row, category=target, version=row.version + 1, updated_at=now)
+            for row in found
+        )
+        await update_expenses(connection, user_id, [Change("updated", row) for row in rows])
