@@ -1,7 +1,7 @@
 """Refuses requests that another site's page made with the cookies of a signed-in browser.
 
-Fetch Metadata (W3C) decides; where a browser does not send it, Origin (RFC 6454) does. A caller that
-sends neither is no browser.
+Fetch Metadata (W3C) decides; where a browser does not send it, Origin (RFC 6454) does. A caller
+that sends neither is no browser.
 """
 
 from starlette.requests import HTTPConnection

@@ -78,7 +78,7 @@ class Database:
             await connection.close()
 
     async def _checkout(self) -> AsyncConnection:
-        """A connection whose socket is open: a restarted server has closed all those in the pool."""
+        """A connection whose socket is open: a restarted server has closed those in the pool."""
         while True:
             async with asyncio.timeout(CHECKOUT_SECONDS):
                 connection = await self.engine.connect()

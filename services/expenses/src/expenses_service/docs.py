@@ -27,7 +27,9 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="{path}/swagger-ui.css">
 </head>
 <body>
-<p style="margin: 1rem 2rem; font-family: sans-serif">{title} · <a href="{other_path}">{other}</a></p>
+<p style="margin: 1rem 2rem; font-family: sans-serif">
+{title} · <a href="{other_path}">{other}</a>
+</p>
 <div id="swagger-ui"></div>
 <script src="{path}/swagger-ui-bundle.js"></script>
 <script src="{path}/start.js"></script>

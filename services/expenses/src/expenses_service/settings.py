@@ -85,7 +85,7 @@ class MigrationSettings(BaseSettings):
 
 
 def read_secret(path: Path | None) -> str | None:
-    """The text of a secret's file without its last line break; SystemExit when it cannot be read."""
+    """The text of a secret's file without its last line break; SystemExit if it has none."""
     if path is None:
         return None
     try:

@@ -1,7 +1,7 @@
 """Request ids, one JSON line a request, and the answer to errors that nobody expected.
 
-The fields are those of `infra/contracts/log-line.md`. No line holds an address, a token, a cookie, a
-query, a body or the message of an exception, which may quote any of them.
+The fields are those of `infra/contracts/log-line.md`. No line holds an address, a token, a cookie,
+a query, a body or the message of an exception, which may quote any of them.
 """
 
 import logging

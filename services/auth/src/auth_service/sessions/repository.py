@@ -106,7 +106,7 @@ def _key(session_id: UUID) -> str:
     return f"session:{session_id}"
 
 
-def _fields(session: Session) -> dict[str, Any]:
+def _fields(session: Session) -> dict[Any, Any]:
     return {
         "user": str(session.user_id),
         "ver": session.ver,
