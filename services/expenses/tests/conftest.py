@@ -5,10 +5,12 @@ import base64
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import redis
 from fastapi import FastAPI
 
 from expenses_service.app import create_app
@@ -96,28 +98,43 @@ def secret_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
+def empty_cache(cache_url: str) -> str:
+    """The address of the cache with nothing in it: with an empty database versions begin anew."""
+    with redis.Redis.from_url(cache_url) as client:
+        client.flushdb()
+    return cache_url
+
+
+@pytest.fixture
 def settings(
-    urls: dict[str, str], cache_url: str, jwks_url: str, secret_files: dict[str, Path]
+    urls: dict[str, str], empty_cache: str, jwks_url: str, secret_files: dict[str, Path]
 ) -> Settings:
     """Settings for the servers of the tests."""
     return Settings(
         public_origin=BASE_URL,
         database_url=servers.without_password(urls["app"]),
         database_password_file=secret_files["database_password"],
-        cache_url=cache_url,
+        cache_url=empty_cache,
         jwks_url=jwks_url,
         cursor_key_file=secret_files["cursor_key"],
     )
 
 
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     """The whole application, its lifespan begun and its keys there."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         async with asyncio.timeout(5):
-            while not app.state.resources.keys.ready():
+            while not app.state.resources.keys.ready():  # noqa: ASYNC110 - no event tells this
                 await asyncio.sleep(0.005)
+        yield app
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """One running application."""
+    async with running(settings) as app:
         yield app
 
 

@@ -1,7 +1,5 @@
 """Expenses made for tests, and what must hold of the tables after any writes."""
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from expenses_service.expenses.models import Expense
@@ -32,6 +30,6 @@ SELECT
 """All four are zero: rollups as the rows, sequence without gaps, snapshots as rows, all logged."""
 
 
-def expense(**fields: Any) -> Expense:
+def expense(**fields: object) -> Expense:
     """A new expense with a plain value for every field that is not given."""
     return replace(records.expense(1250, "EUR", "2026-05-31", description="Lunch"), **fields)

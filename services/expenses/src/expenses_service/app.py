@@ -46,7 +46,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
     app.add_middleware(Telemetry, metrics=app.state.metrics)
-    for router in (health.router, metrics.router, docs.router, categories, currencies, reports, expenses):
+    for router in (
+        health.router,
+        metrics.router,
+        docs.router,
+        categories,
+        currencies,
+        reports,
+        expenses,
+    ):
         app.include_router(router)
     problems.install(app)
     openapi.install(app)

@@ -46,7 +46,7 @@ async def update(database: Database, user: UUID, *changes: Change) -> int:
         return await update_expenses(connection, user, changes)
 
 
-def following(row: Expense, action: Action = "updated", **fields: Any) -> Change:
+def following(row: Expense, action: Action = "updated", **fields: object) -> Change:
     now = datetime.now(UTC)
     return Change(action, replace(row, version=row.version + 1, updated_at=now, **fields))
 
@@ -167,7 +167,9 @@ class RandomWriter:
     async def _change(self, user: UUID, size: int) -> None:
         async with self._database.transaction() as connection:
             await lock_user(connection, user)
-            rows = (await connection.execute(select(*COLUMNS).where(expenses.c.user_id == user))).all()
+            rows = (
+                await connection.execute(select(*COLUMNS).where(expenses.c.user_id == user))
+            ).all()
             chosen = self._random.sample(rows, min(size, len(rows)))
             changes = [self._following(Expense(*row)) for row in chosen]
             await update_expenses(connection, user, changes)

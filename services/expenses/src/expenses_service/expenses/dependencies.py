@@ -6,12 +6,15 @@ from fastapi import Depends, Request
 
 from expenses_service.etag import if_match
 from expenses_service.expenses.schemas import ExpenseChanges, ExpenseDraft, ListQuery
-from expenses_service.requests import MERGE_PATCH, json_body, query
+from expenses_service.requests import MERGE_PATCH, NoParameters, json_body, query
 from expenses_service.resources import Resources, get_resources
 
+Bare = Annotated[NoParameters, Depends(query(NoParameters))]
+"""A query without parameters."""
 
-async def matching(request: Request) -> frozenset[str] | None:
-    """The entity tags of If-Match; None without a condition."""
+
+async def matching(request: Request, _: Bare) -> frozenset[str] | None:
+    """The entity tags of If-Match, None without a condition; such a call has no parameters."""
     return if_match(request)
 
 

@@ -40,8 +40,6 @@ def _currency(code: str) -> str:
 
 
 def _civil_date(value: object) -> date:
-    if isinstance(value, date):
-        return value
     refusal = PydanticCustomError("invalid_date", "must be a date such as 2026-05-31")
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise refusal

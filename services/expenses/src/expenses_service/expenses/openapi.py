@@ -102,7 +102,7 @@ READ: Final[dict[str, Any]] = {
     "responses": {
         **VALIDATED,
         200: _answer("The expense.", _EXPENSE_EXAMPLE, {**_STRONG, "Cache-Control": _TEXT}),
-        **problems(400, 401, 403, 404),
+        **problems(400, 401, 403, 404, 422),
     },
     "openapi_extra": _SECURITY,
 }

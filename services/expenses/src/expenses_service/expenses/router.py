@@ -10,7 +10,7 @@ from expenses_service.cache.models import Reply
 from expenses_service.cache.responses import USER_DATA, user_data
 from expenses_service.etag import not_modified
 from expenses_service.expenses import openapi, service
-from expenses_service.expenses.dependencies import Changes, Draft, Held, Matching, Query
+from expenses_service.expenses.dependencies import Bare, Changes, Draft, Held, Matching, Query
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.listing import list_page, next_page
 from expenses_service.idempotency.dependencies import keyed
@@ -36,7 +36,7 @@ async def list_expenses(
 
 @router.post("", **openapi.CREATE)
 async def create_expense(
-    request: Request, principal: Writer, draft: Draft, resources: Held
+    request: Request, principal: Writer, draft: Draft, _: Bare, resources: Held
 ) -> Response:
     """Record an expense. With an Idempotency-Key a retry records nothing twice."""
     request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
@@ -45,7 +45,7 @@ async def create_expense(
 
 @router.get("/{expense_id}", **openapi.READ)
 async def read_expense(
-    request: Request, principal: Reader, expense_id: UUID, resources: Held
+    request: Request, principal: Reader, expense_id: UUID, _: Bare, resources: Held
 ) -> Response:
     """One live expense."""
     expense = await service.read(resources, principal, expense_id)
