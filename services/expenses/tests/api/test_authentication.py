@@ -1,6 +1,5 @@
 """Credentials as routes see them: cookie or Bearer, their order of checks, scopes, cross-site."""
 
-import asyncio
 import time
 
 import httpx
@@ -12,6 +11,7 @@ from expenses_service.settings import Settings
 from tests.conftest import BASE_URL, client_of
 from tests.jwks_server import JwksServer
 from tests.tokens import SigningKey, access_claims, key_set, user_id
+from tests.waiting import until_ready
 
 READ = "/api/v1/categories"
 WRITE = "/api/v1/expenses"
@@ -167,12 +167,6 @@ async def test_over_https_only_the_host_cookie_counts(settings: Settings, token:
         assert (await client.get(READ, headers=planted)).status_code == 200
         foreign = {"Cookie": f"__Host-ea_access={token}", "Origin": BASE_URL}
         assert_problem(await client.post(WRITE, headers=foreign), 403, "cross_site_request")
-
-
-async def until_ready(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(5):
-        while (await client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("member", ["jku", "x5u", "jwk", "iss", "url"])

@@ -1,12 +1,11 @@
 """The service while auth cannot be reached: alive, not ready, and well again without a restart."""
 
-import asyncio
-
 from expenses_service.app import create_app
 from expenses_service.settings import Settings
 from tests.conftest import client_of
 from tests.jwks_server import JwksServer
 from tests.tokens import SigningKey, access_claims, key_set
+from tests.waiting import until_ready
 
 
 async def test_started_before_auth(settings: Settings, signing_key: SigningKey) -> None:
@@ -25,9 +24,7 @@ async def test_started_before_auth(settings: Settings, signing_key: SigningKey) 
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
             assert refused.headers["retry-after"] == "1"
             server.status = 200
-            async with asyncio.timeout(5):
-                while (await client.get("/readyz")).status_code != 200:
-                    await asyncio.sleep(0.05)
+            await until_ready(client)
             assert (await client.get("/api/v1/categories")).status_code == 200
 
 
@@ -35,9 +32,7 @@ async def test_auth_gone_later(settings: Settings, signing_key: SigningKey) -> N
     with JwksServer(key_set(signing_key)) as server:
         app = create_app(settings.model_copy(update={"jwks_url": server.url}))
         async with app.router.lifespan_context(app), client_of(app) as client:
-            async with asyncio.timeout(5):
-                while (await client.get("/readyz")).status_code != 200:
-                    await asyncio.sleep(0.05)
+            await until_ready(client)
             server.status = 500
             fetches = len(server.paths)
             for _ in range(20):

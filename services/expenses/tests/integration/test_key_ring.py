@@ -18,6 +18,7 @@ from expenses_service.keys.service import (
 )
 from tests.jwks_server import JwksServer
 from tests.tokens import SigningKey, key_set
+from tests.waiting import until
 
 KEY = SigningKey.generate()
 NEXT = SigningKey.generate()
@@ -49,15 +50,9 @@ async def started(url: str, clock: Clock | None = None) -> AsyncIterator[KeyRing
         await ring.close()
 
 
-async def until_ready(ring: KeyRing) -> None:
-    async with asyncio.timeout(5):
-        while not ring.ready():
-            await asyncio.sleep(0.01)
-
-
 async def test_keys_come_at_start_and_no_request_fetches_again(server: JwksServer) -> None:
     async with started(server.url) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         for _ in range(100):
             key = await ring.find(KEY.kid)
             assert key is not None
@@ -68,7 +63,7 @@ async def test_keys_come_at_start_and_no_request_fetches_again(server: JwksServe
 async def test_unknown_kids_cost_one_fetch_in_ten_seconds(server: JwksServer) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         for second in range(60):
             clock.now += 1
             kids = [f"{second:03}{number:040}" for number in range(100)]
@@ -79,7 +74,7 @@ async def test_unknown_kids_cost_one_fetch_in_ten_seconds(server: JwksServer) ->
 async def test_a_kid_just_found_unknown_is_not_asked_for_again(server: JwksServer) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         clock.now += REFETCH_COOLDOWN_SECONDS
         for _ in range(3):
             assert await ring.find(NEXT.kid) is None
@@ -96,7 +91,7 @@ async def test_memory_of_unknown_kids_is_bounded(
     monkeypatch.setattr("expenses_service.keys.service.MAX_UNKNOWN_KIDS", 1)
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         for kid in ("a" * 43, "b" * 43, "a" * 43):
             clock.now += REFETCH_COOLDOWN_SECONDS
             assert await ring.find(kid) is None
@@ -106,7 +101,7 @@ async def test_memory_of_unknown_kids_is_bounded(
 async def test_a_new_key_is_found_by_the_first_token_that_names_it(server: JwksServer) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         clock.now += REFETCH_COOLDOWN_SECONDS
         server.body = key_set(KEY, NEXT)
         found = await asyncio.gather(*[ring.find(NEXT.kid) for _ in range(50)])
@@ -118,7 +113,7 @@ async def test_a_new_key_is_found_by_the_first_token_that_names_it(server: JwksS
 async def test_a_waiter_that_hangs_up_does_not_stop_the_fetch(server: JwksServer) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         clock.now += REFETCH_COOLDOWN_SECONDS
         server.body = key_set(KEY, NEXT)
         server.delay.clear()
@@ -150,7 +145,7 @@ async def test_a_bad_answer_leaves_the_old_set(
 ) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         clock.now += REFETCH_COOLDOWN_SECONDS
         server.status, server.body = status, body
         server.headers["Location"] = server.url + "?followed"
@@ -164,7 +159,7 @@ async def test_a_bad_answer_leaves_the_old_set(
 async def test_auth_gone_the_last_set_holds_for_a_day_and_comes_back(server: JwksServer) -> None:
     clock = Clock()
     async with started(server.url, clock) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         server.status = 503
         clock.now += STALE_IF_ERROR_SECONDS
         assert ring.holds(KEY.kid)
@@ -178,14 +173,12 @@ async def test_auth_gone_the_last_set_holds_for_a_day_and_comes_back(server: Jwk
 async def test_started_without_auth_it_heals_alone(server: JwksServer) -> None:
     server.status = 503
     async with started(server.url) as ring:
-        async with asyncio.timeout(5):
-            while not server.paths:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(server.paths))
         assert not ring.ready()
         with pytest.raises(KeysUnavailable):
             await ring.find(KEY.kid)
         server.status = 200
-        await until_ready(ring)
+        await until(ring.ready)
         assert await ring.find(KEY.kid) is not None
 
 
@@ -221,11 +214,9 @@ async def test_the_set_is_refreshed_in_the_background(
 ) -> None:
     monkeypatch.setattr(HttpKeySource, "refresh_seconds", 0.05)
     async with started(server.url) as ring:
-        await until_ready(ring)
+        await until(ring.ready)
         server.body = key_set(NEXT)
-        async with asyncio.timeout(5):
-            while not ring.holds(NEXT.kid):
-                await asyncio.sleep(0.01)
+        await until(lambda: ring.holds(NEXT.kid))
         assert not ring.holds(KEY.kid)
 
 
@@ -240,13 +231,11 @@ async def test_a_file_is_read_again_when_it_changes(
         await asyncio.sleep(0.05)
         assert not ring.ready()
         file.write_bytes(key_set(KEY))
-        await until_ready(ring)
+        await until(ring.ready)
         replacement = tmp_path / "new.json"
         replacement.write_bytes(key_set(NEXT))
         replacement.replace(file)
-        async with asyncio.timeout(5):
-            while not ring.holds(NEXT.kid):
-                await asyncio.sleep(0.01)
+        await until(lambda: ring.holds(NEXT.kid))
     finally:
         await ring.close()
 

@@ -12,6 +12,7 @@ from expenses_service.cache.rules import entity_tag, pack, storage_key
 from expenses_service.cache.service import ReplyCache, open_replies
 from tests.tokens import user_id
 from tests.valkey import Valkey
+from tests.waiting import until
 
 ALICE, BOB = user_id(1), user_id(2)
 SLOWEST = 0.25
@@ -52,9 +53,7 @@ def truth() -> Truth:
 
 async def stored(valkey: Valkey, count: int) -> None:
     """Wait until the cache holds `count` replies; they are stored behind the answer."""
-    async with asyncio.timeout(5):
-        while valkey.client().dbsize() != count:
-            await asyncio.sleep(0.01)
+    await until(lambda: valkey.client().dbsize() == count)
 
 
 async def test_a_second_read_builds_nothing(

@@ -35,6 +35,7 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
         DuplicateCookie, AmbiguousCredentials: it is not clear which credentials are meant.
         NotAuthenticated, TokenExpired, InvalidToken, KeysUnavailable: see the authenticator.
         CrossSiteRequest: a page of another site used the cookie for an unsafe method.
+
     """
     cookie = read_cookie(request, access_cookie(secure=resources.settings.secure))
     text = cookie or _bearer_token(request)

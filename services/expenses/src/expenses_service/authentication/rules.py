@@ -39,6 +39,7 @@ def read_token(text: str) -> UnverifiedToken:
     Raises:
         InvalidToken: more than 4 KB, not three base64url parts, or a header that is not exactly
             `alg`, `typ=at+jwt` and a `kid` of 43 base64url characters.
+
     """
     if len(text) > MAX_TOKEN_BYTES or not _COMPACT.fullmatch(text):
         raise InvalidToken
@@ -57,6 +58,7 @@ def verify_token(token: UnverifiedToken, key: PublicKey, *, issuer: str, now: fl
     Raises:
         TokenExpired: the token is good but for its `exp`.
         InvalidToken: anything else.
+
     """
     if token.algorithm != key.algorithm:
         raise InvalidToken

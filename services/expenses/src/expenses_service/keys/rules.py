@@ -27,6 +27,7 @@ def parse_key_set(document: bytes) -> KeySet:
     Raises:
         KeySetRefused: it is too large, not a key set, empty, has more than 16 keys, or one that is
             not an RSA signing key of at least 3,072 bits named by its RFC 7638 thumbprint.
+
     """
     if len(document) > MAX_DOCUMENT_BYTES:
         raise KeySetRefused("larger than 64 KiB")

@@ -67,6 +67,7 @@ class KeyRing:
         Raises:
             KeysUnavailable: there is no usable set, or `kid` is unknown and the source is down, so
                 that nobody can say whether the token is good.
+
         """
         if not self.ready():
             await self._join_fetch()

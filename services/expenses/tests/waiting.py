@@ -1,0 +1,25 @@
+"""Waits for what real servers do in their own time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 5) -> None:
+    """Ask again and again. Raises TimeoutError when it does not come true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if answer is True or (isinstance(answer, Awaitable) and await answer):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    """Wait for 200 of /readyz."""
+
+    async def ready() -> bool:
+        return (await client.get("/readyz")).status_code == 200
+
+    await until(ready)
