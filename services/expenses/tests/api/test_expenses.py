@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -286,6 +287,39 @@ async def test_if_match(ada: httpx.AsyncClient) -> None:
     bad = await ada.patch(target, json={}, headers={"If-Match": "2"})
     assert bad.json()["errors"][0]["header"] == "If-Match"
     assert (await ada.delete(target, headers={"If-Match": '"2"'})).status_code == 204
+
+
+async def test_of_two_edits_of_one_version_one_wins(
+    ada: httpx.AsyncClient, database: Database
+) -> None:
+    target = url(await made(ada))
+    patches = [{"notes": "a"}, {"merchant": "b"}, {"tags": ["c"]}]
+    answers = await asyncio.gather(
+        *(ada.patch(target, json=patch, headers={"If-Match": '"1"'}) for patch in patches)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
+    assert await logged(database) == 2
+
+
+async def test_edits_of_different_fields_at_once_all_stay(ada: httpx.AsyncClient) -> None:
+    target = url(await made(ada))
+    patches = [
+        {"notes": "a"},
+        {"merchant": "b"},
+        {"metadata": {"c": "1"}},
+        {"metadata": {"d": "2"}},
+    ]
+    answers = await asyncio.gather(*(ada.patch(target, json=patch) for patch in patches))
+    assert sorted(answer.json()["version"] for answer in answers) == [2, 3, 4, 5]
+    body = (await ada.get(target)).json()
+    assert (body["notes"], body["merchant"]) == ("a", "b")
+    assert body["metadata"] == {"c": "1", "d": "2"}
+
+
+async def test_of_creates_with_one_external_id_one_wins(ada: httpx.AsyncClient) -> None:
+    draft = DRAFT | {"source": "bank", "external_id": "7"}
+    answers = await asyncio.gather(*(ada.post(PATH, json=draft) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
 
 
 async def test_not_modified(ada: httpx.AsyncClient) -> None:

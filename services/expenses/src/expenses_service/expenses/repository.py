@@ -57,12 +57,12 @@ async def page(
     connection: AsyncConnection, user_id: UUID, filters: Filters, wanted: Slice
 ) -> tuple[int, list[Expense]]:
     """The data version and a slice of the user's live expenses, from one snapshot."""
-    statement = _page(user_id, filters, wanted)
+    statement = page_statement(user_id, filters, wanted)
     rows = (await connection.execute(statement)).all()
     return rows[0].data_version, [Expense(*row[1:]) for row in rows if row.id is not None]
 
 
-def _page(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple[Any, ...]]:
+def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple[Any, ...]]:
     """One row at least: an empty page still carries the version, with nulls beside it."""
     wanted = conditions(user_id, filters)
     if part.after is not None:

@@ -38,6 +38,7 @@ async def create(
     Raises:
         ValidationFailed: unknown_category and what `rules.new_expense` finds.
         ExternalIdTaken, IdempotencyKeyReused, IdempotencyInProgress: see there.
+
     """
     now = datetime.now(UTC)
     expense = rules.new_expense(fields, today=principal.today(now), now=now)
@@ -71,6 +72,7 @@ async def change(
     Raises:
         ValidationFailed: unknown_category and what `rules.merged` finds.
         NotFound, ExternalIdTaken, VersionConflict: see there.
+
     """
     rules.check_changes(fields)
     async with _writing(resources) as connection:

@@ -25,6 +25,7 @@ async def once(
     Raises:
         IdempotencyInProgress: another transaction holds the key.
         IdempotencyKeyReused: the first request asked for something else.
+
     """
     if request is None:
         return await effect()
