@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from expenses_service.database import Database
-from expenses_service.reports.schemas import SummaryOut
+from expenses_service.reports.schemas import EXAMPLE, SummaryOut
 from tests.records import expense, record
 from tests.tokens import user_id
 
@@ -183,6 +183,10 @@ async def test_conditional_and_private(
     changed = await ada.get(PATH, params=asked, headers=condition)
     assert changed.status_code == 200
     assert changed.json()["totals"][0]["total"] == "15.02"
+
+
+def test_the_example_is_a_summary() -> None:
+    SummaryOut.model_validate(EXAMPLE)
 
 
 async def test_summary_is_no_id(anonymous: httpx.AsyncClient) -> None:

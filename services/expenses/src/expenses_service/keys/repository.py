@@ -46,7 +46,7 @@ class HttpKeySource:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
                 return await self._get()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise KeySetUnreachable(type(error).__name__) from error
 
     async def _get(self) -> bytes:

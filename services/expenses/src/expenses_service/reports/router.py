@@ -10,7 +10,7 @@ from expenses_service.cache.responses import VALIDATED, user_data
 from expenses_service.etag import not_modified
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters
 from expenses_service.reports import service
-from expenses_service.reports.schemas import SummaryOut, SummaryQuery
+from expenses_service.reports.schemas import EXAMPLE, SummaryOut, SummaryQuery
 from expenses_service.requests import query
 from expenses_service.resources import Resources, get_resources
 
@@ -21,7 +21,11 @@ router = APIRouter(prefix="/api/v1/expenses/summary", tags=["reports"])
     "",
     operation_id="expenses_summary",
     response_model=SummaryOut,
-    responses={**VALIDATED, **problems(400, 401, 403, 422)},
+    responses={
+        **VALIDATED,
+        200: {**VALIDATED[200], "content": {"application/json": {"example": EXAMPLE}}},
+        **problems(400, 401, 403, 422),
+    },
     openapi_extra={"security": SIGNED_IN, **query_parameters(SummaryQuery)},
 )
 async def summarise_expenses(

@@ -1,6 +1,6 @@
 """The parameters and the document of a summary."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -97,3 +97,16 @@ class SummaryOut(BaseModel):
 
     groups: list[GroupOut]
     totals: list[TotalOut]
+
+
+EXAMPLE: Final = {
+    "groups": [
+        {
+            "key": {"category": "food", "month": "2026-05"},
+            "currency": "EUR",
+            "total": "12.50",
+            "count": 1,
+        }
+    ],
+    "totals": [{"currency": "EUR", "total": "12.50", "count": 1}],
+}
