@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from expenses_service.changes.models import change_log
+from expenses_service.changes.repository import lock_user
 from expenses_service.database import Database
 from expenses_service.expenses.schemas import ExpenseOut
 from tests import postgres
@@ -322,6 +323,18 @@ async def test_of_creates_with_one_external_id_one_wins(ada: httpx.AsyncClient) 
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
 
 
+async def test_a_writer_that_waits_for_too_long_is_told_to_come_back(
+    ada: httpx.AsyncClient, database: Database
+) -> None:
+    target = url(await made(ada))
+    async with database.transaction() as connection:
+        await lock_user(connection, ADA)
+        response = await ada.patch(target, json={"notes": "x"})
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+    assert (await ada.patch(target, json={"notes": "x"})).status_code == 200
+
+
 async def test_not_modified(ada: httpx.AsyncClient) -> None:
     target = url(await made(ada))
     for tag in ('"1"', 'W/"1"', "*", '"0", "1"'):
@@ -441,5 +454,7 @@ async def test_the_order_of_checks(ada: httpx.AsyncClient, anonymous: httpx.Asyn
     assert (await ada.patch(target, json={"no": 1}, headers=stale)).status_code == 422
     assert (await ada.patch(target, json={"category": "no"}, headers=stale)).status_code == 422
     assert (await ada.patch(f"{PATH}/{uuid4()}", json={}, headers=stale)).status_code == 404
-    assert (await ada.put(target, json={})).status_code == 405
+    for path, methods in ((PATH, "GET, HEAD, POST"), (target, "DELETE, GET, HEAD, PATCH")):
+        response = await ada.put(path, json={})
+        assert (response.status_code, response.headers["allow"]) == (405, methods)
     assert (await ada.get(f"{PATH}/no-id")).status_code == 404

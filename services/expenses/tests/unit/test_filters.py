@@ -45,6 +45,8 @@ def test_a_cursor_is_bound_to_filters_and_order_but_not_to_the_limit() -> None:
         ("limit", "0", "greater_than_equal"),
         ("limit", "201", "less_than_equal"),
         ("limit", "ten", "int_parsing"),
+        ("limit", "1_0", "int_parsing"),
+        ("limit", "5.0", "int_parsing"),
         ("cursor", "", "string_too_short"),
         ("form", "2026-01-01", "extra_forbidden"),
         ("from_", "2026-01-01", "extra_forbidden"),

@@ -19,6 +19,7 @@ MAX_TAGS: Final = 20
 MAX_TAG: Final = 40
 MAX_METADATA: Final = 50
 
+_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -50,6 +51,12 @@ def _civil_date(value: object) -> date:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise PydanticCustomError("date_range", "must be from 1900-01-01 to 2999-12-31")
     return day
+
+
+def _count(value: object) -> object:
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise PydanticCustomError("int_parsing", "must be a number of digits only")
+    return value
 
 
 def _tag(value: str) -> str:
@@ -96,6 +103,7 @@ CivilDate = Annotated[
     BeforeValidator(_civil_date),
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
+Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int)]
 Description = Annotated[str, _length(200), AfterValidator(line)]
 Merchant = Annotated[str, _length(120), AfterValidator(line)]
 Notes = Annotated[str, _length(2000), AfterValidator(lines)]

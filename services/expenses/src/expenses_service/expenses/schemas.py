@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from expenses_service.expenses.fields import (
     Amount,
     CivilDate,
+    Count,
     CurrencyCode,
     Description,
     ExternalId,
@@ -85,7 +86,7 @@ class ListQuery(Filters):
     """The parameters of a list."""
 
     sort: SortName = "-spent_on"
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    limit: Annotated[Count, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
 
     def scope(self) -> str:
