@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from auth_service.errors import (
     BodyTooLarge,
@@ -31,6 +31,7 @@ from auth_service.errors import (
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 50
 DEFAULT_RETRY_SECONDS = 2
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 STATUS: Mapping[type[ServiceError], int] = {
     InvalidRequest: 400,
@@ -174,10 +175,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """The methods of all routes of this path; the framework names those of the first only."""
-    methods: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
+
+    def takes(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    methods = {method for method in METHODS if takes(method)}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
