@@ -1,0 +1,65 @@
+# Everything from one place; `make` alone lists the targets. PORT, DATA, BASE_URL and PYTHON may be set.
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= .local
+BASE_URL ?=
+
+FOLDERS := services/auth services/expenses gateway infra/local tests-e2e
+WITH_IMPORTS := services/auth services/expenses
+
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## everything on this machine without Docker (PORT=8080 DATA=.local)
+	@$(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)"
+
+test: ## lint, types, import contracts and all tests
+	@$(PYTHON) -m infra.local.checks
+
+install: ## all environments, from the lock files
+	@$(PYTHON) -m infra.local --install
+
+lint: install ## ruff in each folder
+	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder lint; done
+
+fmt: install ## ruff mends and formats
+	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder fmt; done
+
+types: install ## mypy, strict, in each folder
+	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder types; done
+
+imports: install ## the direction of imports within the services
+	@set -e; for folder in $(WITH_IMPORTS); do $(MAKE) --no-print-directory -C $$folder imports; done
+
+e2e: install ## journeys through the gateway at BASE_URL, or on a stack of their own
+	@$(MAKE) --no-print-directory -C tests-e2e test BASE_URL="$(BASE_URL)"
+
+load: install ## people at a fixed rate through the gateway; fails by its budgets (BASE_URL, RATE, DURATION)
+	@$(MAKE) --no-print-directory -C tests-e2e load BASE_URL="$(BASE_URL)"
+
+load-ui: install ## the same with Locust's web page
+	@$(MAKE) --no-print-directory -C tests-e2e load-ui BASE_URL="$(BASE_URL)"
+
+logs: ## follow the logs of `make run`, or of the containers when those run
+	@if [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
+	  tail -n 20 -F "$(DATA)"/logs/*.log; else $(MAKE) --no-print-directory docker-logs; fi
+
+seed: ## the demonstration's data into a running stack at BASE_URL
+	@$(PYTHON) infra/demo/seed.py --auth "$(or $(BASE_URL),http://localhost:$(PORT))" \
+	  --expenses "$(or $(BASE_URL),http://localhost:$(PORT))"
+
+lock: install ## write all lock files anew from what the .in files ask for
+	@$(PYTHON) -m infra.local.locks
+
+clean: ## remove environments and caches; data and secrets stay
+	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder clean; done
+
+-include infra/docker.mk
+
+%:
+	@echo "make: there is no target '$@'; make alone lists them." >&2; exit 2

@@ -1,0 +1,82 @@
+"""Makes the environments that the parts run in, from the lock files, once for each state of these."""
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from infra.local.failure import Failure
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ("services/auth", "services/expenses", "infra/local")
+DEVELOP = (*RUN, "gateway", "tests-e2e")
+OLDEST = (3, 11)
+
+
+def check_python() -> None:
+    """Raises Failure when this Python is too old or has no venv."""
+    if sys.version_info < OLDEST:
+        found = ".".join(map(str, sys.version_info[:2]))
+        raise Failure(f"Python 3.11 or newer is needed, and this is {found}: set PYTHON=python3.12.")
+    try:
+        import ensurepip  # noqa: F401, PLC0415 - asked for only here: Debian ships venv apart
+        import venv  # noqa: F401, PLC0415 - the same
+    except ImportError:
+        raise Failure("This Python has no venv: install it (Debian: apt install python3-venv).") from None
+
+
+def install(folders: Sequence[str], *, develop: bool) -> None:
+    """Bring the environments of `folders` up to date, side by side; says what it does.
+
+    Raises:
+        Failure: pip failed; the message ends with what it said.
+    """
+    stale = [folder for folder in folders if not _is_current(ROOT / folder, develop=develop)]
+    if not stale:
+        return
+    print(f"Installing what {', '.join(stale)} need (the first time takes a minute) …", flush=True)
+    with ThreadPoolExecutor(len(stale)) as threads:
+        for done in threads.map(lambda folder: _install(ROOT / folder, develop=develop), stale):
+            print(f"  {done}", flush=True)
+
+
+def _lock(folder: Path, *, develop: bool) -> Path:
+    """The lock to install; a folder that is only about tests has none for running."""
+    run = folder / "requirements.lock"
+    return folder / "requirements-dev.lock" if develop or not run.exists() else run
+
+
+def _stamp(folder: Path, *, develop: bool) -> str:
+    lock = _lock(folder, develop=develop)
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return f"{lock.name} {digest} {sys.version_info[0]}.{sys.version_info[1]} {folder}"
+
+
+def _is_current(folder: Path, *, develop: bool) -> bool:
+    stamp = folder / ".venv/stamp"
+    if not stamp.exists():
+        return False
+    wanted = {_stamp(folder, develop=True)} | ({_stamp(folder, develop=False)} if not develop else set())
+    return stamp.read_text() in wanted
+
+
+def _install(folder: Path, *, develop: bool) -> str:
+    started = time.monotonic()
+    environment = folder / ".venv"
+    (environment / "stamp").unlink(missing_ok=True)
+    _run(sys.executable, "-m", "venv", "--clear", str(environment))
+    lock = _lock(folder, develop=develop)
+    pip = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
+    _run(*pip, "--disable-pip-version-check", "--no-input", "-r", str(lock))
+    (environment / "stamp").write_text(_stamp(folder, develop=develop))
+    return f"{folder.relative_to(ROOT)}: ready after {time.monotonic() - started:.0f} s"
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise Failure(f"Installing failed: {' '.join(command[:4])} …\n{said}")

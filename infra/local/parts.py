@@ -1,0 +1,172 @@
+"""What each part is: its command, its environment and how it shows that it is ready."""
+
+import os
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.local import servers
+from infra.local.bootstrap import ROOT
+
+HOST = "127.0.0.1"
+ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """How to start one part."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
+    stop: signal.Signals = signal.SIGTERM
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack keeps its data and on which ports it listens."""
+
+    data: Path
+    ports: Mapping[str, int]
+
+    @property
+    def secrets(self) -> Path:
+        """The secret files, each in the folder of who reads it."""
+        return self.data / "secrets"
+
+    def url(self, name: str) -> str:
+        """The HTTP address of a part."""
+        return f"http://{HOST}:{self.ports[name]}"
+
+
+def base_environment(data: Path, prefixes: Sequence[str] = ()) -> dict[str, str]:
+    """What every part gets of this process's environment, and the settings with these prefixes."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    settings = {k: v for k, v in os.environ.items() if prefixes and k.startswith(tuple(prefixes))}
+    return kept | settings | {"EXPENSE_DATA": str(data)}
+
+
+def build(name: str, place: Place) -> Part:
+    """The part `name` of the stack at `place`."""
+    return _BUILDERS[name](place)
+
+
+def _postgres(place: Place) -> Part:
+    port, data = str(place.ports["postgres"]), place.data / "postgres"
+    settings = {"listen_addresses": HOST, "port": port, "unix_socket_directories": ""}
+    settings |= {"max_connections": "100", "shared_buffers": "128MB", "timezone": "UTC"}
+    flags = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
+    command = [*servers.not_as_root(), str(servers.postgres("postgres")), "-D", str(data), *flags]
+    is_ready = [str(servers.postgres("pg_isready")), "-q", "-h", HOST, "-p", port]
+    return Part("postgres", command, lambda: _succeeds(is_ready), stop=signal.SIGINT)
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    return os.spawnv(os.P_WAIT, command[0], list(command)) == 0
+
+
+def _valkey(name: str) -> Callable[[Place], Part]:
+    def build_one(place: Place) -> Part:
+        port, folder = place.ports[name], place.data / name
+        folder.mkdir(exist_ok=True)
+        acl = place.secrets / f"redis-{name}/users.acl"
+        command = [str(servers.valkey()), str(ROOT / f"infra/redis/{name}.conf")]
+        command += ["--bind", HOST, "--port", str(port), "--dir", str(folder), "--aclfile", str(acl)]
+        return Part(name, command, lambda: _pongs(port))
+
+    return build_one
+
+
+def _pongs(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=ANSWER_SECONDS) as connection:
+            connection.sendall(b"AUTH health any\r\nPING\r\n")
+            answer = b""
+            while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - one line for each command
+                received = connection.recv(64)
+                if not received:
+                    return False
+                answer += received
+            return answer.endswith(b"+PONG\r\n")
+    except OSError:
+        return False
+
+
+def _service(place: Place, name: str, settings: Mapping[str, str]) -> Part:
+    folder = ROOT / "services" / name
+    prefix = name.upper()
+    ours = {
+        "PYTHONPATH": "src",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOST": HOST,
+        "PORT": str(place.ports[name]),
+        "FORWARDED_ALLOW_IPS": HOST,
+        f"{prefix}_PUBLIC_ORIGIN": f"http://localhost:{place.ports['gateway']}",
+        f"{prefix}_DATABASE_URL": f"postgresql://{name}_app@{HOST}:{place.ports['postgres']}/{name}",
+        f"{prefix}_DATABASE_PASSWORD_FILE": str(place.secrets / f"{name}/database_password"),
+    }
+    command = [str(folder / ".venv/bin/python"), "-m", f"{name}_service"]
+    environment = {**ours, **settings, **base_environment(place.data, [f"{prefix}_"])}
+    ready = lambda: answers(f"{place.url(name)}/readyz")  # noqa: E731 - the parts' checks side by side
+    return Part(name, command, ready, environment, folder)
+
+
+def _auth(place: Place) -> Part:
+    secrets = place.secrets / "auth"
+    return _service(place, "auth", {
+        "AUTH_REDIS_URL": f"redis://auth@{HOST}:{place.ports['sessions']}/0",
+        "AUTH_REDIS_PASSWORD_FILE": str(secrets / "redis_password"),
+        "AUTH_KEY_ENCRYPTION_KEY_FILE": str(secrets / "key_encryption_key"),
+    })  # fmt: skip
+
+
+def _expenses(place: Place) -> Part:
+    secrets = place.secrets / "expenses"
+    return _service(place, "expenses", {
+        "EXPENSES_CACHE_URL": f"redis://expenses@{HOST}:{place.ports['cache']}/0",
+        "EXPENSES_CACHE_PASSWORD_FILE": str(secrets / "cache_password"),
+        "EXPENSES_JWKS_URL": f"{place.url('auth')}/.well-known/jwks.json",
+        "EXPENSES_CURSOR_KEY_FILE": str(secrets / "cursor_key"),
+    })  # fmt: skip
+
+
+def _gateway(place: Place) -> Part:
+    state = place.data / "gateway"
+    state.mkdir(exist_ok=True)
+    environment = {
+        "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
+        "GATEWAY_STATE": str(state),
+        "TRAEFIK_BIN": str(servers.TRAEFIK),
+        "AUTH_URL": place.url("auth"),
+        "EXPENSES_URL": place.url("expenses"),
+        **base_environment(place.data, ["GATEWAY_"]),
+    }
+    ready = lambda: answers(f"{place.url('gateway')}/healthz")  # noqa: E731 - as above
+    return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is a 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as response:
+            return bool(response.status == 200)  # noqa: PLR2004 - OK
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+_BUILDERS: Mapping[str, Callable[[Place], Part]] = {
+    "postgres": _postgres,
+    "sessions": _valkey("sessions"),
+    "cache": _valkey("cache"),
+    "auth": _auth,
+    "expenses": _expenses,
+    "gateway": _gateway,
+}

@@ -1,0 +1,128 @@
+"""One part as a process that cannot outlive the runner, however that ends.
+
+Between the runner and the part stands a guard, a shell that waits on a pipe. When the runner closes
+the pipe, or dies by whatever signal, the guard stops the part, waits for it, and ends.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from infra.local.failure import Failure
+
+# $1 signal, $2 file for the pid, then the command. Only builtins wait on the pipe (descriptor 3).
+GUARD = """
+exec 3<&0
+signal=$1 file=$2; shift 2
+"$@" </dev/null 3<&- &
+part=$!
+echo "$part" >"$file"
+( while read -r line <&3; do :; done; kill -"$signal" "$part" 2>/dev/null ) &
+watch=$!
+wait "$part"; status=$?
+kill "$watch" 2>/dev/null
+exit "$status"
+"""
+STOP_SECONDS = 30.0
+
+
+class Process:
+    """A running part."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path,
+        log: Path, run: Path, stop: signal.Signals = signal.SIGTERM,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.log = log
+        self._pid_file = run / f"{name}.pid"
+        self._pid_file.unlink(missing_ok=True)
+        stop_name = stop.name.removeprefix("SIG")
+        with log.open("ab") as output:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD, "guard", stop_name, str(self._pid_file), *command],
+                stdin=subprocess.PIPE, stdout=output, stderr=output,
+                cwd=folder, env=dict(environment), start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        """Of the part itself, not of its guard."""
+        deadline = time.monotonic() + 5
+        while not (self._pid_file.exists() and (text := self._pid_file.read_text().strip())):
+            if time.monotonic() > deadline or not self.alive():
+                raise Failure(f"{self.name} did not start.\n{self.last_lines()}")
+            time.sleep(0.01)
+        return int(text)
+
+    def alive(self) -> bool:
+        """Whether the part runs (a stopped one, SIGSTOP, runs too)."""
+        return self._guard.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the part and to its children, as Postgres has them."""
+        for pid in [self.pid, *_children(self.pid)]:
+            os.kill(pid, number)
+
+    def stop(self) -> None:
+        """Ask it to stop and wait; after 30 seconds it is killed."""
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        try:
+            self._guard.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._guard.pid, signal.SIGKILL)
+            self._guard.wait()
+        self._pid_file.unlink(missing_ok=True)
+
+    def last_lines(self, count: int = 15) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(f"  | {line}" for line in lines[-count:])
+
+
+def _children(pid: int) -> list[int]:
+    """The direct children of a process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended while we looked
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_ours(pid: int, data: Path) -> bool:
+    """Whether `pid` is a process that was started for `data`: it is named in its command or folder."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return str(data) in command or f"EXPENSE_DATA={data}\0" in environment
+
+
+def end_leftovers(run: Path, data: Path) -> None:
+    """End parts that an earlier run left, should its guards have been killed too; nobody else's."""
+    for file in sorted(run.glob("*.pid")):
+        text = file.read_text().strip()
+        if text.isdigit() and is_ours(int(text), data):
+            sure = signal.SIGINT if file.stem == "postgres" else signal.SIGTERM
+            _end(int(text), sure)
+        file.unlink(missing_ok=True)
+
+
+def _end(pid: int, how: signal.Signals) -> None:
+    os.kill(pid, signal.SIGCONT)
+    os.kill(pid, how)
+    deadline = time.monotonic() + STOP_SECONDS
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.05)

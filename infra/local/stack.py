@@ -1,0 +1,244 @@
+"""The whole product on this machine: starts the parts in order, each once the one before is ready.
+
+Used by `make run` and, as a library, by the end-to-end tests:
+
+    with Stack(data, port=0) as stack:
+        stack.base_url; stack.stop("cache"); stack.start("cache"); stack.signal("cache", SIGSTOP)
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infra.local import servers
+from infra.local.bootstrap import ROOT
+from infra.local.failure import Failure
+from infra.local.parts import HOST, ORDER, Place, base_environment, build
+from infra.local.process import Process, end_leftovers
+
+START_SECONDS = 60.0
+SERVICES = ("auth", "expenses")
+
+
+class Stack:
+    """One data folder and what runs on it; `port` 0 takes any free one."""
+
+    def __init__(self, data: Path, *, port: int, demo: bool = False) -> None:
+        self.data = data.absolute()
+        self._demo = demo
+        self._running: dict[str, Process] = {}
+        self._make_folders()
+        self._hold()
+        end_leftovers(self._run_folder, self.data)
+        self._keep_logs_short()
+        self.place = Place(self.data, _ports(port))
+
+    @property
+    def base_url(self) -> str:
+        """The gateway's address, as clients use it."""
+        return f"http://localhost:{self.place.ports['gateway']}"
+
+    @property
+    def _run_folder(self) -> Path:
+        return self.data / "run"
+
+    def _make_folders(self) -> None:
+        try:
+            self.data.mkdir(mode=0o711, parents=True, exist_ok=True)
+            for name in ("run", "logs"):
+                (self.data / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Failure(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
+
+    def _hold(self) -> None:
+        """One stack a data folder; the lock goes with the process, however it ends."""
+        try:
+            self._lock = (self._run_folder / "lock").open("a+")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            pid = self._lock.read().strip()
+            raise Failure(
+                f"Already running on {self.data} (process {pid}): stop it with Ctrl-C there,"
+                " or give another folder and port: make run DATA=… PORT=…"
+            ) from None
+        except OSError as error:
+            raise Failure(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def _keep_logs_short(self) -> None:
+        """The last run's logs are kept as `.1`."""
+        for log in (self.data / "logs").glob("*.log"):
+            log.replace(log.with_suffix(".log.1"))
+
+    # --- all of it ---------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_all()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start_all(self) -> None:
+        self._make_secrets()
+        servers.initdb(self.data / "postgres", self.place.secrets / "postgres/superuser_password")
+        for name in ("postgres", "sessions", "cache"):
+            self.launch(name)
+        for name in ("postgres", "sessions", "cache"):
+            self.wait_ready(name)
+        self._make_databases()
+        for name in SERVICES:
+            self._migrate(name)
+            self.launch(name)
+        for name in SERVICES:
+            self.wait_ready(name)
+        if self._demo:
+            self._seed()
+        self.start("gateway")
+
+    def close(self) -> None:
+        """Stop everything, in reverse order."""
+        for name in reversed(ORDER):
+            self.stop(name)
+        self._lock.close()
+
+    # --- single parts ------------------------------------------------------------------------------
+
+    def launch(self, name: str) -> None:
+        """Start a part without waiting for it."""
+        part = build(name, self.place)
+        self._running[name] = Process(
+            name,
+            part.command,
+            environment=part.environment or base_environment(self.data),
+            folder=part.folder,
+            log=self.data / f"logs/{name}.log",
+            run=self._run_folder,
+            stop=part.stop,
+        )
+
+    def wait_ready(self, name: str) -> None:
+        """Raises Failure with the end of its log when the part ends, or is not ready in a minute."""
+        part, process = build(name, self.place), self._running[name]
+        deadline = time.monotonic() + START_SECONDS
+        while not part.ready():
+            if not process.alive() or time.monotonic() > deadline:
+                raise Failure(f"{name} did not start; its log {process.log} ends:\n{process.last_lines()}")
+            time.sleep(0.05)
+
+    def start(self, name: str) -> None:
+        """Start a part and wait until it is ready."""
+        self.launch(name)
+        self.wait_ready(name)
+
+    def stop(self, name: str) -> None:
+        """Stop a part in good order, if it runs; `start` starts it again on the same port."""
+        process = self._running.pop(name, None)
+        if process is not None:
+            process.stop()
+
+    def kill(self, name: str) -> None:
+        """End a part with SIGKILL."""
+        process = self._running.pop(name)
+        process.signal(signal.SIGKILL)
+        process.stop()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """SIGSTOP hangs a part and its children, SIGCONT lets them go on."""
+        self._running[name].signal(number)
+
+    def log(self, name: str) -> str:
+        """What a part has written in this run."""
+        return (self.data / f"logs/{name}.log").read_text(errors="replace")
+
+    def ended(self) -> Process | None:
+        """A part that has ended by itself."""
+        return next((part for part in self._running.values() if not part.alive()), None)
+
+    # --- steps -------------------------------------------------------------------------------------
+
+    def _make_secrets(self) -> None:
+        self._step("secrets", [str(ROOT / "infra/secrets/generate.sh"), str(self.place.secrets)], {})
+
+    def _make_databases(self) -> None:
+        environment = {"PGHOST": HOST, "PGPORT": str(self.place.ports["postgres"]), "PGUSER": "postgres"}
+        environment |= {"PSQL": str(servers.postgres("psql"))}
+        script = [str(ROOT / "infra/postgres/apply.sh"), str(self.place.secrets / "postgres")]
+        self._step("databases", script, environment)
+
+    def _migrate(self, name: str) -> None:
+        folder, prefix = ROOT / "services" / name, f"{name.upper()}_MIGRATION_DATABASE"
+        port = self.place.ports["postgres"]
+        environment = {
+            f"{prefix}_URL": f"postgresql://{name}_owner@{HOST}:{port}/{name}",
+            f"{prefix}_PASSWORD_FILE": str(self.place.secrets / f"{name}-migrate/database_password"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [str(folder / ".venv/bin/python"), "-m", "alembic", "upgrade", "head"]
+        self._step(f"migrate-{name}", command, environment, folder)
+
+    def _seed(self) -> None:
+        python = str(ROOT / "infra/local/.venv/bin/python")
+        urls = ["--auth", self.place.url("auth"), "--expenses", self.place.url("expenses")]
+        self._step("demo", [python, str(ROOT / "infra/demo/seed.py"), *urls], {})
+
+    def _step(
+        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path = ROOT
+    ) -> None:
+        """Run something that ends; what it said is shown only if it failed."""
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=base_environment(self.data) | dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (self.data / f"logs/{name}.log").write_text(done.stdout + done.stderr)
+        if done.returncode:
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+            raise Failure(f"{name} failed:\n{said}")
+
+
+def _ports(gateway: int) -> dict[str, int]:
+    """A free port for each part; the gateway's is given, or free when that is 0."""
+    sockets = {name: socket.socket() for name in ORDER}
+    try:
+        for name, probe in sockets.items():
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, gateway if name == "gateway" else 0))
+            except OSError as error:
+                raise Failure(
+                    f"Port {gateway} cannot be used ({error.strerror}): choose another, such as"
+                    f" make run PORT={gateway + 1000 if gateway < 60000 else 8080}"
+                ) from None
+        return {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
+    finally:
+        for probe in sockets.values():
+            probe.close()
+
+
+def remove(data: Path) -> None:
+    """Delete a stack's data folder."""
+    shutil.rmtree(data, ignore_errors=True)
