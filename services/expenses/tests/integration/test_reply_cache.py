@@ -16,6 +16,7 @@ from tests.waiting import until
 
 ALICE, BOB = user_id(1), user_id(2)
 SLOWEST = 0.25
+NOISE = 0.25  # of a busy machine
 
 
 class Truth:
@@ -146,17 +147,19 @@ async def test_hung_it_costs_a_quarter_second_once_and_heals(
     await truth.read(cache)
     await stored(valkey, 1)
     valkey.signal(signal.SIGSTOP)
-    began = time.monotonic()
-    assert (await truth.read(cache)).body == b"body of 1"
-    assert time.monotonic() - began < SLOWEST + 0.1  # the machine's own noise
-    began = time.monotonic()
-    while time.monotonic() - began < 2.5:  # longer than two probes
-        before = time.monotonic()
-        assert (await truth.read(cache)).body == b"body of 1"
-        assert time.monotonic() - before < SLOWEST / 2
-        await asyncio.sleep(0.02)
+    first = await seconds_of_a_read(cache, truth)
+    later = [await seconds_of_a_read(cache, truth) for _ in range(100)]  # more than two probes
+    assert first < SLOWEST + NOISE
+    assert sorted(later)[90] < SLOWEST / 5
     valkey.signal(signal.SIGCONT)
     await heal(cache, truth)
+
+
+async def seconds_of_a_read(cache: ReplyCache, truth: Truth) -> float:
+    await asyncio.sleep(0.025)
+    began = time.monotonic()
+    assert (await truth.read(cache)).body == f"body of {truth.version}".encode()
+    return time.monotonic() - began
 
 
 async def heal(cache: ReplyCache, truth: Truth) -> None:
