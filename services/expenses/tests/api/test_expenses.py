@@ -134,6 +134,7 @@ async def test_a_number_is_taken_by_value(ada: httpx.AsyncClient) -> None:
         ({"notes": "x" * 2001}, ("string_too_long", "/notes")),
         ({"tags": ["a,b"]}, ("comma", "/tags/0")),
         ({"tags": ["ok", "x" * 41]}, ("string_too_long", "/tags/1")),
+        ({"tags": ["İ" * 21]}, ("string_too_long", "/tags/0")),
         ({"tags": [f"t{n}" for n in range(21)]}, ("too_long", "/tags")),
         ({"metadata": {f"k{n}": "v" for n in range(51)}}, ("too_long", "/metadata")),
         ({"metadata": {"k": "v" * 501}}, ("string_too_long", "/metadata/k")),
