@@ -1,0 +1,28 @@
+# The containers; included by the root Makefile.
+COMPOSE := docker compose
+VOLUMES ?=
+
+.PHONY: up down docker-check docker-logs docker-running docker-test
+
+docker-check:
+	@command -v docker >/dev/null || { echo "Docker is not installed; without it: make run" >&2; exit 1; }
+	@docker compose version >/dev/null 2>&1 || { echo "Docker Compose v2 is not installed (docker compose)." >&2; exit 1; }
+	@docker info >/dev/null 2>&1 || { echo "The Docker engine does not answer: start it, or may you use it?" >&2; exit 1; }
+
+up: docker-check ## build and start the containers, with demo data (PORT=8080)
+	@$(PYTHON) -m infra.local.ports "$(PORT)" $$($(COMPOSE) ps -q gateway 2>/dev/null)
+	$(COMPOSE) up --build --detach --wait
+	$(COMPOSE) run --rm --no-deps --quiet-pull demo
+	@$(PYTHON) -m infra.local.page "http://localhost:$(PORT)"
+
+down: docker-check ## stop the containers; data stays (VOLUMES=1 deletes it)
+	$(COMPOSE) --profile demo down --remove-orphans $(if $(VOLUMES),--volumes)
+
+docker-running:
+	@test -n "$$($(COMPOSE) ps -q gateway 2>/dev/null)"
+
+docker-logs: docker-check
+	@$(COMPOSE) logs --follow --tail 20
+
+docker-test: docker-check ## what the running containers promise: users, networks, capabilities, size
+	@$(PYTHON) infra/docker/check.py
