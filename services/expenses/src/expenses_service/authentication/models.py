@@ -29,8 +29,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token whose form is right: its text, and the `kid` and `alg` that its header names."""
+    """A token whose form is right: its text, and the key that its header names."""
 
     text: str
     kid: str
-    algorithm: str
