@@ -1,5 +1,6 @@
 """GET /categories."""
 
+import asyncio
 from uuid import uuid4
 
 import httpx
@@ -233,3 +234,19 @@ async def test_an_expense_that_was_deleted_does_not_count_as_use(ada: httpx.Asyn
     assert (await ada.delete(f"{PATH}/work")).status_code == 409
     await ada.delete(made.headers["location"])
     assert (await ada.delete(f"{PATH}/work")).status_code == 204
+
+
+async def test_no_expense_slips_into_a_category_that_goes(ada: httpx.AsyncClient) -> None:
+    outcomes = set()
+    for round_ in range(8):
+        slug = f"zoo-{round_}"
+        await ada.post(PATH, json={"name": "Zoo", "slug": slug})
+        spent = {"amount": "1", "currency": "EUR", "description": "x", "category": slug}
+        writes = [ada.post("/api/v1/expenses", json=spent) for _ in range(4)]
+        writes.insert(round_ % 5, ada.delete(f"{PATH}/{slug}"))
+        gone = (await asyncio.gather(*writes))[round_ % 5].status_code
+        asked = {"group_by": "category", "category": slug}
+        left = (await ada.get("/api/v1/expenses/summary", params=asked)).json()["groups"]
+        assert (gone, bool(left)) in {(204, False), (409, True)}
+        outcomes.add(gone)
+    assert 204 in outcomes
