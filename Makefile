@@ -22,7 +22,7 @@ test: ## lint, types, import contracts and all tests
 	@$(PYTHON) -m infra.local.checks
 
 install: ## all environments, from the lock files
-	@$(PYTHON) -m infra.local --install
+	@$(PYTHON) -m infra.local --install $(FOLDERS)
 
 lint: install ## ruff in each folder
 	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder lint; done

@@ -12,6 +12,7 @@ import json
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ DAYS = 183
 TIMEOUT_SECONDS = 30
 
 # category, description, merchant, currency, least and most in minor units, payment method, tags
-HABITS = (
+HABITS: tuple[tuple[str, str, str, str, int, int, str, list[str]], ...] = (
     ("groceries", "Weekly shopping", "Corner Market", "EUR", 1800, 9500, "card", ["home"]),
     ("food", "Lunch", "Café Linde", "EUR", 900, 2400, "card", []),
     ("food", "Dinner with friends", "Trattoria Sole", "EUR", 2500, 8000, "card", ["friends"]),
@@ -65,6 +66,11 @@ class Client:
             self.cookies[name] = value
         return response.status, json.loads(content) if content else {}
 
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
 
 def amount(minor_units: int, currency: str) -> str:
     """As the API takes it: `1250` of EUR is `12.50`."""
@@ -92,7 +98,7 @@ def expenses(today: date) -> Iterator[dict[str, object]]:
                               cost // 2, method, tags, kind="refund")  # fmt: skip
 
 
-def expense(  # noqa: PLR0913 - the fields of an expense
+def expense(
     day: date, number: str, category: str, description: str, merchant: str, currency: str,
     cost: int, method: str, tags: list[str], kind: str = "expense",
 ) -> dict[str, object]:  # fmt: skip
@@ -114,12 +120,12 @@ def expense(  # noqa: PLR0913 - the fields of an expense
 
 def sign_in(auth_url: str) -> str:
     """The access token of the demonstration's user, who is made if absent."""
-    client = Client(auth_url)
     form = {"email": EMAIL, "password": PASSWORD}
-    status, answer = client.post("/api/v1/auth/register", form | {"name": "Demo"})
-    if status not in {201, 409}:
-        raise Failed(f"registration answered {status}: {answer}")
-    status, answer = client.post("/api/v1/auth/login", form)
+    with closing(Client(auth_url)) as client:
+        status, answer = client.post("/api/v1/auth/register", form | {"name": "Demo"})
+        if status not in {201, 409}:
+            raise Failed(f"registration answered {status}: {answer}")
+        status, answer = client.post("/api/v1/auth/login", form)
     if status != 200:  # noqa: PLR2004 - OK
         raise Failed(f"login answered {status}: {answer}")
     return next(value for name, value in client.cookies.items() if name.endswith("ea_access"))
@@ -127,19 +133,17 @@ def sign_in(auth_url: str) -> str:
 
 def seed(auth_url: str, expenses_url: str, today: date) -> tuple[int, int]:
     """How many expenses were added, and how many were there."""
-    token = sign_in(auth_url)
-    client = Client(expenses_url)
+    bearer = {"Authorization": f"Bearer {sign_in(auth_url)}"}
     added = there = 0
-    for body in expenses(today):
-        key = f"demo-{body['external_id']}"
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-        status, answer = client.post("/api/v1/expenses", body, **headers)
-        if status == 201:  # noqa: PLR2004 - Created
-            added += 1
-        elif status == 409 and answer.get("code") == "external_id_taken":  # noqa: PLR2004 - Conflict
-            there += 1
-        else:
-            raise Failed(f"POST /expenses answered {status}: {answer}")
+    with closing(Client(expenses_url)) as client:
+        for body in expenses(today):
+            status, answer = client.post("/api/v1/expenses", body, **bearer)
+            if status == 201:  # noqa: PLR2004 - Created
+                added += 1
+            elif status == 409 and answer.get("code") == "external_id_taken":  # noqa: PLR2004 - Conflict
+                there += 1
+            else:
+                raise Failed(f"POST /expenses answered {status}: {answer}")
     return added, there
 
 

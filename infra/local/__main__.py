@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,7 @@ from infra.local.stack import Stack
 HIGHEST_PORT = 65535
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Stopped(Exception):
     """A signal asked us to stop."""
 
 
@@ -28,7 +29,7 @@ def main() -> int:
     try:
         bootstrap.check_python()
         if arguments.install:
-            bootstrap.install(bootstrap.DEVELOP, develop=True)
+            bootstrap.install(arguments.install, develop=True)
             return 0
         return _run(Path(arguments.data), _port(arguments.port), demo=not arguments.no_demo)
     except Failure as failure:
@@ -44,7 +45,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", default=".local", help="folder for data, secrets and logs")
     parser.add_argument("--port", default="8080", help="the gateway's port on 127.0.0.1")
     parser.add_argument("--no-demo", action="store_true", help="without the demonstration's data")
-    parser.add_argument("--install", action="store_true", help="only make all environments")
+    parser.add_argument("--install", nargs="+", metavar="FOLDER", help="only make these environments")
     return parser.parse_args()
 
 
@@ -72,7 +73,8 @@ def _run(data: Path, port: int, *, demo: bool) -> int:
 
 def _on_signal(_number: int, _frame: FrameType | None) -> None:
     _ignore_signals()
-    print("\nStopping …", flush=True)
+    with suppress(OSError):  # the terminal may be gone
+        print("\nStopping …", flush=True)
     raise Stopped
 
 

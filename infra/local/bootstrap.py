@@ -1,6 +1,6 @@
 """Makes the environments that the parts run in, from the lock files, once for each state of these."""
 
-import hashlib
+import shutil
 import subprocess
 import sys
 import time
@@ -49,29 +49,28 @@ def _lock(folder: Path, *, develop: bool) -> Path:
     return folder / "requirements-dev.lock" if develop or not run.exists() else run
 
 
-def _stamp(folder: Path, *, develop: bool) -> str:
-    lock = _lock(folder, develop=develop)
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    return f"{lock.name} {digest} {sys.version_info[0]}.{sys.version_info[1]} {folder}"
-
-
 def _is_current(folder: Path, *, develop: bool) -> bool:
-    stamp = folder / ".venv/stamp"
-    if not stamp.exists():
+    """Whether the environment holds what the lock says: it keeps a copy of the lock it was made from.
+
+    The development lock has all of the other one, so that it will do for running too.
+    """
+    environment = folder / ".venv"
+    locks = {_lock(folder, develop=True), _lock(folder, develop=develop)}
+    copies = ((environment / lock.name, lock) for lock in locks)
+    if not any(copy.exists() and copy.read_bytes() == lock.read_bytes() for copy, lock in copies):
         return False
-    wanted = {_stamp(folder, develop=True)} | ({_stamp(folder, develop=False)} if not develop else set())
-    return stamp.read_text() in wanted
+    made = (environment / "pyvenv.cfg").read_text()
+    return f"version = {sys.version_info[0]}.{sys.version_info[1]}." in made and f" {environment}\n" in made
 
 
 def _install(folder: Path, *, develop: bool) -> str:
     started = time.monotonic()
     environment = folder / ".venv"
-    (environment / "stamp").unlink(missing_ok=True)
     _run(sys.executable, "-m", "venv", "--clear", str(environment))
     lock = _lock(folder, develop=develop)
     pip = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
     _run(*pip, "--disable-pip-version-check", "--no-input", "-r", str(lock))
-    (environment / "stamp").write_text(_stamp(folder, develop=develop))
+    shutil.copyfile(lock, environment / lock.name)
     return f"{folder.relative_to(ROOT)}: ready after {time.monotonic() - started:.0f} s"
 
 

@@ -1,4 +1,4 @@
-"""Says in a sentence when the gateway's port cannot be had: `python3 -m infra.local.ports PORT [CONTAINER]`."""
+"""Says in a sentence when the gateway's port cannot be had: `… infra.local.ports PORT [CONTAINER]`."""
 
 import socket
 import sys

@@ -41,8 +41,10 @@ def not_as_root() -> Sequence[str]:
     if os.geteuid() != 0:
         return ()
     namespace = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
-    if shutil.which("unshare") and not subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
-        return namespace
+    if shutil.which("unshare"):
+        tried = subprocess.run([*namespace, "true"], check=False, capture_output=True)
+        if tried.returncode == 0:
+            return namespace
     if shutil.which("setpriv") is None:
         raise Failure("Postgres does not run as root: install util-linux, or run as another user.")
     return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")

@@ -231,7 +231,7 @@ def _ports(gateway: int) -> dict[str, int]:
             except OSError as error:
                 raise Failure(
                     f"Port {gateway} cannot be used ({error.strerror}): choose another, such as"
-                    f" make run PORT={gateway + 1000 if gateway < 60000 else 8080}"
+                    " make run PORT=9080"
                 ) from None
         return {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
     finally:

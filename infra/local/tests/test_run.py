@@ -1,0 +1,211 @@
+"""`python3 -m infra.local` as a person uses it: start, stop, again, and everything that can go wrong."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infra.demo.seed import Client
+from infra.local import bootstrap
+from infra.local.page import DEMO_EMAIL, DEMO_PASSWORD
+from infra.local.parts import answers
+
+READY_SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environments() -> None:
+    bootstrap.install(bootstrap.RUN, develop=False)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Run:
+    """One `make run` in a folder and on a port of its own."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data, self.port = data, port
+        self.base = f"http://localhost:{port}"
+        self.process: subprocess.Popen[str] | None = None
+
+    def command(self, *more: str) -> list[str]:
+        where = ["--port", str(self.port), "--data", str(self.data)]
+        return [sys.executable, "-m", "infra.local", *where, *more]
+
+    def begin(self) -> str:
+        """Start it; what it prints until it is ready."""
+        self.process = subprocess.Popen(
+            self.command(), cwd=bootstrap.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self.process.stdout is not None
+        printed = ""
+        for line in self.process.stdout:
+            printed += line
+            if line.startswith("Ready after"):
+                return printed
+        raise AssertionError(printed)
+
+    def end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+    def parts(self) -> list[int]:
+        """Processes that were started for this data folder."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (folder / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if f"EXPENSE_DATA={self.data}\0" in environment:
+                found.append(int(folder.name))
+        return found
+
+    def again(self, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*more), cwd=bootstrap.ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    run = Run(tmp_path / "data", free_port())
+    yield run
+    if run.process is not None and run.process.poll() is None:
+        run.end(signal.SIGTERM)
+
+
+def demo_expenses(run: Run) -> list[str]:
+    """The external ids of the demonstration's latest expenses, through the gateway."""
+    with closing(Client(run.base)) as client:
+        status, _ = client.post("/api/v1/auth/login", {"email": DEMO_EMAIL, "password": DEMO_PASSWORD})
+    assert status == 200
+    bearer = {"Authorization": f"Bearer {client.cookies['ea_access']}"}
+    request = urllib.request.Request(f"{run.base}/api/v1/expenses?limit=200", headers=bearer)
+    with urllib.request.urlopen(request) as response:
+        return [item["external_id"] for item in json.load(response)["items"]]
+
+
+def wait_until_gone(run: Run) -> None:
+    deadline = time.monotonic() + 40
+    while run.parts():
+        assert time.monotonic() < deadline, run.parts()
+        time.sleep(0.1)
+
+
+def test_it_starts_stops_and_finds_its_data_again(run: Run) -> None:
+    printed = run.begin()
+    assert f"{run.base}/docs" in printed
+    first = demo_expenses(run)
+    assert len(first) > 100
+
+    curl = [line for line in printed.replace("\\\n", "").splitlines() if line.strip().startswith("curl")]
+    assert len(curl) == 3
+    pasted = subprocess.run(["bash", "-ec", "\n".join(curl)], capture_output=True, text=True, check=True)
+    assert '"groups":[{"key":{"category"' in pasted.stdout
+
+    second = run.again()
+    assert second.returncode == 1
+    assert "Already running" in second.stderr
+    assert "Traceback" not in second.stderr
+
+    assert run.end(signal.SIGINT) == 0
+    assert not run.parts()
+    run.begin()
+    assert demo_expenses(run) == first
+    assert run.end(signal.SIGTERM) == 0
+    assert not run.parts()
+
+
+def test_a_killed_runner_leaves_nothing_that_blocks_the_next_start(run: Run) -> None:
+    run.begin()
+    run.end(signal.SIGKILL)
+    run.begin()
+    assert answers(f"{run.base}/healthz")
+    run.end(signal.SIGTERM)
+    wait_until_gone(run)
+
+
+def test_killed_guards_leave_nothing_that_blocks_the_next_start(run: Run) -> None:
+    run.begin()
+    assert run.process is not None
+    os.kill(run.process.pid, signal.SIGSTOP)  # so that it does not see the end of the guards
+    parts = {int(file.read_text()) for file in (run.data / "run").glob("*.pid")}
+    for pid in run.parts():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if command.startswith(b"/bin/sh\0-c\0") and pid not in parts:
+            os.kill(pid, signal.SIGKILL)
+    run.end(signal.SIGKILL)
+    assert parts & set(run.parts())
+    run.begin()
+    assert demo_expenses(run)
+    run.end(signal.SIGTERM)
+    wait_until_gone(run)
+
+
+def test_a_part_that_ends_is_named_with_its_log(run: Run) -> None:
+    run.begin()
+    assert run.process is not None
+    os.kill(int((run.data / "run/expenses.pid").read_text()), signal.SIGKILL)
+    said, _ = run.process.communicate(timeout=60)
+    assert "expenses has ended" in said
+    assert run.process.returncode == 1
+    assert not run.parts()
+
+
+def test_a_port_in_use_is_said_in_a_sentence(run: Run) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", run.port))
+        other.listen()
+        refused = run.again()
+    assert refused.returncode == 1
+    assert f"Port {run.port} cannot be used" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", ""])
+def test_a_port_that_is_none_is_said_in_a_sentence(run: Run, port: str) -> None:
+    command = [sys.executable, "-m", "infra.local", f"--port={port}", "--data", str(run.data)]
+    refused = subprocess.run(command, cwd=bootstrap.ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "PORT must be a number" in refused.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(run: Run) -> None:
+    run.data.write_text("a file")
+    refused = run.again()
+    assert refused.returncode == 1
+    assert "cannot be used" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_an_unknown_target_is_said_in_a_sentence() -> None:
+    refused = subprocess.run(
+        ["make", "no-such-thing"], cwd=bootstrap.ROOT, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "there is no target 'no-such-thing'" in refused.stderr
+
+
+def test_secrets_are_for_their_owner_alone(run: Run) -> None:
+    subprocess.run(["infra/secrets/generate.sh", str(run.data)], cwd=bootstrap.ROOT, check=True)
+    before = {file: file.read_text() for file in run.data.rglob("*") if file.is_file()}
+    assert {file.stat().st_mode & 0o777 for file in before} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in run.data.rglob("*") if folder.is_dir()} == {0o700}
+    subprocess.run(["infra/secrets/generate.sh", str(run.data)], cwd=bootstrap.ROOT, check=True)
+    assert {file: file.read_text() for file in run.data.rglob("*") if file.is_file()} == before
