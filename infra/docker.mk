@@ -11,12 +11,15 @@ docker-check:
 
 up: docker-check ## build and start the containers, with demo data (PORT=8080)
 	@$(PYTHON) -m infra.local.ports "$(PORT)" $$($(COMPOSE) ps -q gateway 2>/dev/null)
-	$(COMPOSE) up --build --detach --wait
-	$(COMPOSE) run --rm --no-deps --quiet-pull demo
+	@$(COMPOSE) up --build --detach --wait || { \
+	  $(COMPOSE) logs --no-color --tail 15 >&2; \
+	  echo "The containers did not come up; what they said last is above. make down stops the rest;" \
+	    "make down VOLUMES=1 deletes the data too." >&2; exit 1; }
+	@$(COMPOSE) run --rm --no-deps --quiet-pull demo
 	@$(PYTHON) -m infra.local.page "http://localhost:$(PORT)"
 
 down: docker-check ## stop the containers; data stays (VOLUMES=1 deletes it)
-	$(COMPOSE) --profile demo down --remove-orphans $(if $(VOLUMES),--volumes)
+	@$(COMPOSE) --profile demo down --remove-orphans $(if $(VOLUMES),--volumes)
 
 docker-running:
 	@test -n "$$($(COMPOSE) ps -q gateway 2>/dev/null)"

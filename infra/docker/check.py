@@ -13,6 +13,8 @@ from typing import Any
 MAX_ADDED_BYTES = 130 * 1000 * 1000
 SERVICES = ("auth", "expenses")
 LONG_RUNNING = ("gateway", "auth", "expenses", "postgres", "redis-sessions", "redis-cache")
+JOBS = ("secrets", "databases", "auth-migrate", "expenses-migrate")
+DATA_NETWORKS = ("edge", "auth-data", "expenses-data")
 
 TRY_ADDRESS = """
 import socket, sys
@@ -33,7 +35,9 @@ async def main():
 asyncio.run(main())
 """
 TRY_WRITE = "import pathlib; pathlib.Path('/service/src/x').write_text('x')"
-FORBIDDEN = ("gcc", "cc", "make", "git", "curl", "pip", "pip3")
+FORBIDDEN = ("gcc", "cc", "make", "git", "curl", "wget", "strip", "pip", "pip3")
+# proc_pid_status(5): what the kernel knows of a container's first process
+CONFINED = {"CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0, "NoNewPrivs": 1, "Seccomp": 2}
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +52,7 @@ def inside(service: str, script: str, *arguments: str) -> subprocess.CompletedPr
 
 def inspect(service: str) -> dict[str, Any]:
     """What the engine says about a service's container."""
-    container = run("docker", "compose", "ps", "--quiet", service).stdout.strip()
+    container = run("docker", "compose", "ps", "--all", "--quiet", service).stdout.strip()
     details: list[dict[str, Any]] = json.loads(run("docker", "inspect", container).stdout)
     return details[0]
 
@@ -75,15 +79,51 @@ def shut(service: str) -> bool:
         and host["Memory"] > 0
         and host["PidsLimit"] > 0
         and not host["Privileged"]
-        and not any("docker.sock" in bind for bind in host["Binds"] or [])
+        and host["NanoCpus"] > 0
+        and host["LogConfig"]["Config"].keys() == {"max-size", "max-file"}
     )
+
+
+def confined(service: str) -> bool:
+    """The kernel agrees: not root, no capability now or ever, no way to more."""
+    status = run("docker", "compose", "exec", "-T", service, "cat", "/proc/1/status").stdout
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    return (
+        "0" not in fields["Uid"].split()
+        and "0" not in fields["Gid"].split()
+        and all(int(fields[name], 16) == value for name, value in CONFINED.items())
+    )
+
+
+def own_files(service: str) -> bool:
+    """Nothing of the host but read-only files, and of the secrets the service's own folder at most."""
+    mounts = [mount for mount in inspect(service)["Mounts"] if mount["Type"] == "bind"]
+    secrets = [mount["Source"] for mount in mounts if ".secrets" in mount["Source"]]
+    return (
+        not any(mount["RW"] or mount["Source"].endswith("docker.sock") for mount in mounts)
+        and len(secrets) <= 1
+        and all(source.endswith(f"/.secrets/{service}") for source in secrets)
+    )
+
+
+def done(job: str) -> bool:
+    """A job has ended well."""
+    state = inspect(job)["State"]
+    return state["Status"] == "exited" and state["ExitCode"] == 0
+
+
+def internal(network: str) -> bool:
+    """No way out of a network, and none in from the host's other interfaces."""
+    project = inspect("gateway")["Config"]["Labels"]["com.docker.compose.project"]
+    name = f"{project}_{network}"
+    return run("docker", "network", "inspect", "--format", "{{.Internal}}", name).stdout.strip() == "true"
 
 
 def added_bytes(service: str) -> int:
     """What the image adds to its base."""
     sizes = [
         int(run("docker", "image", "inspect", "--format", "{{.Size}}", image).stdout)
-        for image in (f"expense-api/{service}", "python:3.13-slim")
+        for image in (inspect(service)["Image"], "python:3.13-slim")
     ]
     return sizes[0] - sizes[1]
 
@@ -97,7 +137,7 @@ def without_tools(service: str) -> bool:
 def without_secrets(service: str) -> bool:
     """No secret's text in the image's history or in the container's environment."""
     secrets = run("docker", "compose", "exec", "-T", service, "sh", "-c", "cat /run/secrets/*").stdout.split()
-    history = run("docker", "history", "--no-trunc", f"expense-api/{service}").stdout
+    history = run("docker", "history", "--no-trunc", inspect(service)["Image"]).stdout
     text = history + json.dumps(inspect(service)["Config"])
     return len(secrets) > 1 and not any(secret in text for secret in secrets)
 
@@ -113,11 +153,13 @@ def reads_only(service: str) -> bool:
 
 
 def reaches(service: str, host: str) -> bool:
-    """Whether a Redis can be connected to from a service; anything but yes or no fails the check."""
-    status = inside(service, TRY_ADDRESS, host, "6379").returncode
-    if status not in {0, 3}:
-        raise RuntimeError(f"{service}: trying {host} ended with {status}")
-    return status == 0
+    """Whether a Redis answers a service, by name or address; anything but yes or no fails the check."""
+    networks = inspect(host)["NetworkSettings"]["Networks"].values()
+    places = [host, *(network["IPAddress"] for network in networks)]
+    statuses = {inside(service, TRY_ADDRESS, place, "6379").returncode for place in places}
+    if not statuses <= {0, 3}:
+        raise RuntimeError(f"{service}: trying {places} ended with {statuses}")
+    return 0 in statuses
 
 
 def opens(service: str, database: str) -> bool:
@@ -133,6 +175,12 @@ def checks() -> Iterator[tuple[str, Callable[[], bool]]]:
     yield "only the gateway's port is published", published_ports
     for name in LONG_RUNNING:
         yield f"{name}: no root, no capability, read-only, limited", partial(shut, name)
+        yield f"{name}: the same in the eyes of the kernel", partial(confined, name)
+        yield f"{name}: no file of the host or of another", partial(own_files, name)
+    for name in JOBS:
+        yield f"{name}: ended well", partial(done, name)
+    for name in DATA_NETWORKS:
+        yield f"network {name}: no way out", partial(internal, name)
     for name in SERVICES:
         yield f"{name}: no build tool inside", partial(without_tools, name)
         yield f"{name}: no secret in image or environment", partial(without_secrets, name)

@@ -14,4 +14,10 @@ export PGPASSWORD
     printf "\\\\set %s_password '%s'\n" "$role" "$(cat "$secrets/${role}_password")"
   done
   cat "$here/roles.sql"
-} | "${PSQL:-psql}" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --file -
+} | "${PSQL:-psql}" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --file - || {
+  status=$?
+  # 2: no session (psql's manual). The usual cause after the server's health check was passed:
+  [ "$status" -ne 2 ] || echo "databases: Postgres does not let the superuser in with the password of" \
+    "this folder's secrets. Were they made anew for older data? Bring the old ones back, or delete the data." >&2
+  exit "$status"
+}
