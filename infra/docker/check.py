@@ -109,7 +109,7 @@ def own_files(service: str) -> bool:
 def done(job: str) -> bool:
     """A job has ended well."""
     state = inspect(job)["State"]
-    return state["Status"] == "exited" and state["ExitCode"] == 0
+    return (state["Status"], state["ExitCode"]) == ("exited", 0)
 
 
 def internal(network: str) -> bool:
