@@ -19,6 +19,7 @@ exec 3<&0
 signal=$1 file=$2; shift 2
 "$@" </dev/null 3<&- &
 part=$!
+exec 2>/dev/null # from here on the log is the part's alone
 echo "$part" >"$file"
 ( while read -r line <&3; do :; done; kill -"$signal" "$part" 2>/dev/null ) &
 watch=$!

@@ -11,6 +11,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from auth_service.keys.rules import base64url, base64url_decode
@@ -26,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 def connect(url: str, password: str | None) -> "Redis":
-    """A client that does not retry: who waits for a login would wait longer for nothing."""
+    """A client that tries once more when a connection breaks, as a restarted server breaks them all.
+
+    Every command here may be sent twice; a rotation whose answer was lost is then answered as GRACE.
+    """
     pool = BlockingConnectionPool.from_url(
         url,
         password=password,
@@ -35,7 +39,7 @@ def connect(url: str, password: str | None) -> "Redis":
         timeout=ANSWER_SECONDS,
         socket_timeout=ANSWER_SECONDS,
         socket_connect_timeout=CONNECT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
     return Redis.from_pool(pool)
 
