@@ -6,7 +6,15 @@ import sys
 from infra.local.bootstrap import DEVELOP, ROOT
 
 UV = ROOT / "infra/local/.venv/bin/uv"
-OPTIONS = ("--universal", "--generate-hashes", "--python-version", "3.11", "--no-header", "--quiet")
+OPTIONS = (
+    "--universal",
+    "--generate-hashes",
+    "--python-version",
+    "3.11",
+    "--no-header",
+    "--no-strip-extras",
+    "--quiet",
+)
 
 
 def main() -> int:
