@@ -4,13 +4,21 @@ Standard library only; asks the engine, and tries from inside. Prints a line a c
 """
 
 import json
+import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.cookiejar import CookieJar
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 MAX_ADDED_BYTES = 130 * 1000 * 1000
+OK = 200
+UNAVAILABLE = 503
+RESTART_SECONDS = 30
 SERVICES = ("auth", "expenses")
 LONG_RUNNING = ("gateway", "auth", "expenses", "postgres", "redis-sessions", "redis-cache")
 JOBS = ("secrets", "databases", "auth-migrate", "expenses-migrate")
@@ -98,11 +106,11 @@ def confined(service: str) -> bool:
 def own_files(service: str) -> bool:
     """Nothing of the host but read-only files, and of the secrets the service's own folder at most."""
     mounts = [mount for mount in inspect(service)["Mounts"] if mount["Type"] == "bind"]
-    secrets = [mount["Source"] for mount in mounts if ".secrets" in mount["Source"]]
+    folders = [mount["Source"] for mount in mounts if ".secrets" in mount["Source"]]
     return (
         not any(mount["RW"] or mount["Source"].endswith("docker.sock") for mount in mounts)
-        and len(secrets) <= 1
-        and all(source.endswith(f"/.secrets/{service}") for source in secrets)
+        and len(folders) <= 1
+        and all(folder.endswith(f"/.secrets/{service}") for folder in folders)
     )
 
 
@@ -136,10 +144,10 @@ def without_tools(service: str) -> bool:
 
 def without_secrets(service: str) -> bool:
     """No secret's text in the image's history or in the container's environment."""
-    secrets = run("docker", "compose", "exec", "-T", service, "sh", "-c", "cat /run/secrets/*").stdout.split()
+    words = run("docker", "compose", "exec", "-T", service, "sh", "-c", "cat /run/secrets/*").stdout.split()
     history = run("docker", "history", "--no-trunc", inspect(service)["Image"]).stdout
     text = history + json.dumps(inspect(service)["Config"])
-    return len(secrets) > 1 and not any(secret in text for secret in secrets)
+    return len(words) > 1 and not any(word in text for word in words)
 
 
 def small(service: str) -> bool:
@@ -170,6 +178,34 @@ def opens(service: str, database: str) -> bool:
     return tried.returncode == 0
 
 
+def post(browser: OpenerDirector, path: str, document: dict[str, str] | None = None) -> int:
+    """The status of a POST through the gateway."""
+    port = inspect("gateway")["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"]
+    body = json.dumps(document).encode() if document else b""
+    request = Request(f"http://localhost:{port}/api/v1/auth/{path}", body, method="POST")
+    if document:
+        request.add_header("Content-Type", "application/json")
+    try:
+        with browser.open(request, timeout=30) as response:
+            return int(response.status)
+    except HTTPError as error:
+        return error.code
+
+
+def sessions_last() -> bool:
+    """A session outlives a restart of its Redis, which reads it back from its append-only file."""
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    person = {"email": f"check-{secrets.token_hex(8)}@example.com", "password": secrets.token_urlsafe(16)}
+    post(browser, "register", person)
+    if post(browser, "login", person) != OK:
+        return False
+    run("docker", "compose", "restart", "redis-sessions")
+    deadline = time.monotonic() + RESTART_SECONDS
+    while (status := post(browser, "refresh")) == UNAVAILABLE and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return status == OK
+
+
 def checks() -> Iterator[tuple[str, Callable[[], bool]]]:
     """Each with its name; none depends on another."""
     yield "only the gateway's port is published", published_ports
@@ -192,6 +228,7 @@ def checks() -> Iterator[tuple[str, Callable[[], bool]]]:
         yield f"{name} does not reach the Redis of {other}", partial(fails, reaches, name, redis[other])
         yield f"{name} opens its own database", partial(opens, name, name)
         yield f"{name} does not open the database of {other}", partial(fails, opens, name, other)
+    yield "sessions outlive a restart of their Redis", sessions_last
 
 
 def fails(check: Callable[[str, str], bool], *arguments: str) -> bool:

@@ -34,11 +34,13 @@ share() {
     [ -s "$dir/$copy" ] || put "$copy" "$(cat "$dir/$first")"
   done
 }
-# acl FILE USER PASSWORD_FILE RULES: a Redis ACL file that holds the password's digest only
+# acl FILE USER PASSWORD_FILE RULES: a Redis ACL file that holds the password's digest only.
+# Nobody can be the user default, but Redis 8 loads its append-only file under that user's permissions:
+# without any, it drops each transaction in the file, and with them the sessions.
 acl() {
   [ -s "$dir/$1" ] && return
   digest=$(printf '%s' "$(cat "$dir/$3")" | sha256sum | cut -d ' ' -f 1)
-  put "$1" "user default off
+  put "$1" "user default off resetpass allkeys allchannels allcommands
 user $2 on #$digest $4
 user health on nopass resetkeys resetchannels -@all +ping"
 }
