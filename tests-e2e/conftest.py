@@ -13,7 +13,7 @@ from actors import Person, close_clients
 from infra.local import bootstrap
 from infra.local.stack import Stack
 
-ROTATION_SECONDS = 2.0
+ROTATION_SECONDS = 5.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -54,6 +54,7 @@ class Valkey:
         deadline = time.monotonic() + 10
         while not self._answers():
             if time.monotonic() > deadline:
+                self.kill()
                 raise TimeoutError("valkey does not answer")
             time.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests: PostgreSQL, Valkey, and an HTTP server in the place of auth's keys."""
+"""Real servers for the tests: PostgreSQL, Valkey, and an HTTP server in the place of auth."""
 
 import asyncio
 import base64
@@ -47,10 +47,10 @@ def migrated(superuser_url: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-async def urls(migrated: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+async def urls(migrated: dict[str, str]) -> dict[str, str]:
     """The same, with all tables empty."""
     await servers.empty(migrated["owner"])
-    yield migrated
+    return migrated
 
 
 @pytest.fixture

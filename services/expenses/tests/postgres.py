@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -195,13 +196,14 @@ def drop_database(superuser_url: str, name: str) -> None:
     asyncio.run(execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {roles}"))
 
 
-async def empty(owner_url: str) -> None:
-    """Delete all rows of the service's tables."""
+async def empty(owner_url: str, but: Sequence[str] = ()) -> None:
+    """Delete all rows of the service's tables, except of those named in `but`."""
     connection = await asyncpg.connect(owner_url)
     try:
         rows = await connection.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> 'alembic_version'",
+            "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> ALL ($2)",
             SERVICE,
+            ["alembic_version", *but],
         )
         await connection.execute("TRUNCATE " + ", ".join(row["tablename"] for row in rows))
     finally:

@@ -94,9 +94,7 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 def _problem_schema() -> dict[str, Any]:
     text = {"type": "string"}
-    member = {
-        name: text for name in ("code", "detail", "pointer", "parameter", "header", "suggestion")
-    }
+    member = dict.fromkeys(("code", "detail", "pointer", "parameter", "header", "suggestion"), text)
     errors = {"type": "array", "maxItems": 50, "items": {
         "type": "object", "required": ["code", "detail"], "properties": member}}  # fmt: skip
     names = ("type", "title", "code", "detail", "instance", "request_id")

@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 
 
 def connect(url: str, password: str | None) -> "Redis":
-    """A client that tries once more when a connection breaks, as a restarted server breaks them all.
+    """A client that tries once more when a connection breaks, as a restart breaks them all.
 
-    Every command here may be sent twice; a rotation whose answer was lost is then answered as GRACE.
+    Every command here may be sent twice: a rotation whose answer was lost is then a GRACE.
     """
     pool = BlockingConnectionPool.from_url(
         url,
