@@ -1,6 +1,7 @@
 """Runs the migrations as the owner's role, one transaction for each, with a lock time-out."""
 
 import asyncio
+from importlib import import_module
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -11,7 +12,12 @@ from auth_service.database import database_url
 from auth_service.settings import MigrationSettings, load
 from auth_service.tables import metadata
 
+FEATURES = ("accounts", "events", "keys", "revocations")  # those that have tables
 LOCK_TIMEOUT = "2s"  # a migration that waits longer would hold up the writers behind it
+
+
+for feature in FEATURES:
+    import_module(f"auth_service.{feature}.models")
 
 
 def migrate(connection: Connection) -> None:

@@ -7,6 +7,7 @@ uvicorn stops accepting at SIGTERM, while the gateway still sends. Here the serv
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -57,7 +58,8 @@ def main() -> None:
         h11_max_incomplete_event_size=None,
     )
     drain = float(os.environ.get("AUTH_DRAIN_SECONDS", "0"))
-    DrainingServer(config, app, drain).run()
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
+        DrainingServer(config, app, drain).run()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the routes cannot tell FastAPI by themselves: bodies, queries, problems, credentials."""
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -158,3 +160,17 @@ def _drop_default_422(schema: dict[str, Any]) -> None:
             answer = operation.get("responses", {}).get("422", {})
             if "application/json" in answer.get("content", {}):
                 del operation["responses"]["422"]
+
+
+def main() -> None:
+    """Write the specification of the routes to standard output: `make openapi`."""
+    from auth_service.app import create_app  # noqa: PLC0415 - the application imports this module
+    from auth_service.settings import Settings  # noqa: PLC0415 - the same
+
+    app = create_app(Settings.model_construct(log_level="warning"))
+    json.dump(app.openapi(), sys.stdout, indent=2, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

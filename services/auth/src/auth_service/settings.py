@@ -14,6 +14,17 @@ PREFIX = "AUTH_"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 KEY_BYTES = 32
 
+
+def _readable(path: Path) -> Path:
+    """Found out at start, and not by the first request that needs the secret."""
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    return path
+
+
+SecretFile = Annotated[Path, AfterValidator(_readable)]
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
 
@@ -37,11 +48,11 @@ class Settings(BaseSettings):
     public_origin: Annotated[str, AfterValidator(_origin)] = "http://localhost:8080"
     issuer: str = Field("expense-auth", min_length=1)
     database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
-    database_password_file: Path | None = None
+    database_password_file: SecretFile | None = None
     database_pool_size: int = Field(16, ge=1, le=200)
     redis_url: str = Field(pattern=r"^rediss?://.+$")
-    redis_password_file: Path | None = None
-    key_encryption_key_file: Path
+    redis_password_file: SecretFile | None = None
+    key_encryption_key_file: SecretFile
     rotation_interval_seconds: float = Field(30.0, gt=0, le=300)
     argon2_time_cost: int = Field(2, ge=1, le=10)
     argon2_memory_kib: int = Field(65536, ge=8, le=1048576)
@@ -74,7 +85,7 @@ class MigrationSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MIGRATION_", extra="ignore", frozen=True)
 
     database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
-    database_password_file: Path | None = None
+    database_password_file: SecretFile | None = None
 
     def database_password(self) -> str | None:
         """The password of the owner's role."""

@@ -14,6 +14,17 @@ PREFIX = "EXPENSES_"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 KEY_BYTES = 32
 
+
+def _readable(path: Path) -> Path:
+    """Found out at start, and not by the first request that needs the secret."""
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    return path
+
+
+SecretFile = Annotated[Path, AfterValidator(_readable)]
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
 
@@ -37,13 +48,13 @@ class Settings(BaseSettings):
     public_origin: Annotated[str, AfterValidator(_origin)] = "http://localhost:8080"
     issuer: str = Field("expense-auth", min_length=1)
     database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
-    database_password_file: Path | None = None
+    database_password_file: SecretFile | None = None
     database_pool_size: int = Field(16, ge=1, le=200)
     cache_url: str = Field("", pattern=r"^(redis(s)?://.+)?$")
-    cache_password_file: Path | None = None
+    cache_password_file: SecretFile | None = None
     jwks_url: str | None = Field(None, pattern=r"^https?://.+$")
     jwks_file: Path | None = None
-    cursor_key_file: Path
+    cursor_key_file: SecretFile
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
     drain_seconds: float = Field(0.0, ge=0, le=60)
 
@@ -77,7 +88,7 @@ class MigrationSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MIGRATION_", extra="ignore", frozen=True)
 
     database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
-    database_password_file: Path | None = None
+    database_password_file: SecretFile | None = None
 
     def database_password(self) -> str | None:
         """The password of the owner's role."""

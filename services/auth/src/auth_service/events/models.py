@@ -1,9 +1,9 @@
 """The table of security events."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uuid, column, text
 
 from auth_service.tables import metadata
 
@@ -29,7 +29,7 @@ security_events: Final = Table(
     Column("ip", Text),
     Column("user_agent", Text),
     Column("session_id", Uuid),
-    CheckConstraint("type <> ''", name="type"),
+    CheckConstraint(column("type").in_(get_args(EventType)), name="type"),
 )
 Index("security_events_user_id_id_idx", security_events.c.user_id, security_events.c.id.desc())
 

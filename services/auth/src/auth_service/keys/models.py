@@ -17,7 +17,12 @@ signing_keys: Final = Table(
     Column("kid", Text, primary_key=True),
     Column("alg", Text, nullable=False),
     Column("public_jwk", JSONB, nullable=False),
-    Column("private_enc", LargeBinary, nullable=False),
+    Column(
+        "private_enc",
+        LargeBinary,
+        nullable=False,
+        comment="nonce, then AES-256-GCM of the PKCS 8 DER",
+    ),
     Column("state", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("activate_at", DateTime(timezone=True), nullable=False),

@@ -12,6 +12,11 @@ revoked_sessions: Final = Table(
     Column("session_id", Uuid, primary_key=True),
     Column("user_id", Uuid, nullable=False),
     Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column(
+        "expires_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="no token of the session lives longer",
+    ),
 )
 Index("revoked_sessions_revoked_at_idx", revoked_sessions.c.revoked_at)

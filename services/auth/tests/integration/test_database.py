@@ -1,0 +1,109 @@
+"""Postgres stopped, hung and started again, under the service's own pool."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from auth_service.database import Database
+from auth_service.errors import Unavailable
+from tests import postgres as servers
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[servers.Postgres]:
+    server = servers.Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+async def own_database(server: servers.Postgres) -> AsyncIterator[Database]:
+    database = Database(server.url, None, pool_size=4)
+    await asyncio.gather(*(database.ping() for _ in range(4)))
+    yield database
+    await database.close()
+
+
+async def answer(database: Database) -> int:
+    async with database.transaction() as connection:
+        return int((await connection.execute(text("SELECT 42"))).scalar_one())
+
+
+async def refused_within_five_seconds(database: Database) -> None:
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as refused:
+        await answer(database)
+    assert refused.value.extensions["retry_after"]
+    assert time.monotonic() - started < 5
+
+
+async def test_a_server_that_restarts_is_used_again_at_once(
+    server: servers.Postgres, own_database: Database
+) -> None:
+    server.stop()
+    await refused_within_five_seconds(own_database)
+    server.start()
+    assert await asyncio.gather(*(answer(own_database) for _ in range(8))) == [42] * 8
+
+
+async def test_a_server_that_hangs_costs_less_than_five_seconds(
+    server: servers.Postgres, own_database: Database
+) -> None:
+    server.signal(signal.SIGSTOP)
+    try:
+        await asyncio.gather(*(refused_within_five_seconds(own_database) for _ in range(6)))
+    finally:
+        server.signal(signal.SIGCONT)
+    assert await answer(own_database) == 42
+
+
+async def test_a_full_pool_is_unavailable(own_database: Database) -> None:
+    async def hold() -> None:
+        async with own_database.transaction() as connection:
+            await connection.execute(text("SELECT pg_sleep(3)"))
+
+    holders = [asyncio.create_task(hold()) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(Unavailable):
+        await answer(own_database)
+    await asyncio.gather(*holders)
+
+
+async def test_an_error_of_ours_is_not_unavailable(own_database: Database) -> None:
+    with pytest.raises(Exception, match="syntax error") as raised:
+        async with own_database.transaction() as connection:
+            await connection.execute(text("SELEKT"))
+    assert not isinstance(raised.value, Unavailable)
+    assert await answer(own_database) == 42
+
+
+async def test_a_block_that_raises_changes_nothing(own_database: Database) -> None:
+    async with own_database.transaction() as connection:
+        await connection.execute(text("CREATE TABLE IF NOT EXISTS things (n int)"))
+
+    async def insert_and_fail() -> None:
+        async with own_database.transaction() as connection:
+            await connection.execute(text("INSERT INTO things VALUES (1)"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await insert_and_fail()
+    async with own_database.transaction() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM things"))).scalar_one() == 0
+
+
+async def test_a_lock_that_takes_too_long_is_unavailable(own_database: Database) -> None:
+    async def lock() -> None:
+        async with own_database.transaction() as other:
+            await other.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            await other.execute(text("SELECT pg_advisory_xact_lock(1)"))
+
+    async with own_database.transaction() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        with pytest.raises(Unavailable):
+            await lock()

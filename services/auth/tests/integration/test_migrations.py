@@ -1,0 +1,49 @@
+import asyncpg
+import pytest
+
+import auth_service.app  # noqa: F401 - with it all models are there
+from auth_service.tables import metadata
+from tests import postgres
+
+
+def test_up_down_up(superuser_url: str) -> None:
+    urls = postgres.make_database(superuser_url)
+    try:
+        postgres.migrate(urls["owner"], "downgrade", "base")
+        postgres.migrate(urls["owner"], "upgrade", "head")
+        postgres.migrate(urls["owner"], "upgrade", "head")
+    finally:
+        postgres.drop_database(superuser_url, urls["name"])
+
+
+def test_models_and_migrations_agree(migrated: dict[str, str]) -> None:
+    assert "No new upgrade operations detected" in postgres.migrate(migrated["owner"], "check")
+
+
+async def test_models_name_the_same_constraints(urls: dict[str, str]) -> None:
+    """Alembic does not compare CHECK constraints, and conflicts are told by names."""
+    connection = await asyncpg.connect(urls["owner"])
+    try:
+        rows = await connection.fetch(
+            "SELECT conrelid::regclass::text AS relation, conname AS name FROM pg_constraint"
+            " WHERE contype IN ('c', 'p', 'u', 'f') AND connamespace = 'auth'::regnamespace"
+        )
+    finally:
+        await connection.close()
+    there = {(row["relation"], row["name"]) for row in rows}
+    declared = {
+        (table.name, str(constraint.name))
+        for table in metadata.sorted_tables
+        for constraint in table.constraints
+    }
+    assert there - {("alembic_version", "alembic_version_pkc")} == declared
+
+
+async def test_the_app_role_reads_and_writes_rows_only(urls: dict[str, str]) -> None:
+    connection = await asyncpg.connect(urls["app"])
+    try:
+        for statement in ("DROP TABLE users", "CREATE TABLE more ()", "TRUNCATE users"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()

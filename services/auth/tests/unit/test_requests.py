@@ -1,0 +1,61 @@
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth_service.errors import MalformedJson, ServiceError, ValidationFailed
+from auth_service.problems import STATUS, status_of
+from auth_service.requests import parse_json, validate
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=3)
+    number: int = 0
+    inner: "Form | None" = None
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"", "line 1, column 1"),
+        (b'{"a": 1,}', "line 1"),
+        (b"\xff", "not UTF-8 at byte 0"),
+        (b"\xef\xbb\xbf{}", "line 1, column 1"),
+        (b'{"a": 1, "a": 2}', "two members of one name"),
+        (b"[NaN]", "NaN is not a JSON number"),
+        (b"[-Infinity]", "-Infinity is not"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"1" * 5000, "not valid JSON"),
+        (b"{" + b",".join(b'"%d": 1' % n for n in range(10_001)) + b"}", "more than 10000"),
+    ],
+)
+def test_what_is_not_strict_json_is_malformed(body: bytes, detail: str) -> None:
+    with pytest.raises(MalformedJson) as refused:
+        parse_json(body)
+    assert detail in refused.value.detail
+
+
+def test_numbers_are_kept_by_value() -> None:
+    assert str(parse_json(b"[0.10, 1e400]")) == "[Decimal('0.10'), Decimal('1E+400')]"
+
+
+def test_each_error_has_its_pointer_and_unknown_names_a_suggestion() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        validate(Form, {"nmae": "x", "number": "x", "inner": {"name": "long", "a/b~c": 1}})
+    found = {(error.pointer, error.code, error.suggestion) for error in refused.value.errors}
+    assert found == {
+        ("/name", "required", None),
+        ("/nmae", "unknown_field", "name"),
+        ("/number", "int_parsing", None),
+        ("/inner/name", "string_too_long", None),
+        ("/inner/a~1b~0c", "unknown_field", None),
+    }
+    assert not any(error.detail == "long" for error in refused.value.errors)
+
+
+def test_every_error_has_a_status() -> None:
+    assert {status_of(kind()) for kind in STATUS} == set(STATUS.values())
+    assert status_of(ServiceError()) == 500
+    assert {status_of(kind()) for base in STATUS for kind in base.__subclasses__()} <= set(
+        STATUS.values()
+    )
