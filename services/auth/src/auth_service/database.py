@@ -1,6 +1,7 @@
 """The way to Postgres. The only commit of the service is in `transaction`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,7 @@ from auth_service.errors import Unavailable
 
 CONNECT_SECONDS = 2.0
 CHECKOUT_SECONDS = 2.5
-TRANSACTION_SECONDS = 4.0
+TRANSACTION_SECONDS = 3.5
 POOL_SIZE = 16
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
@@ -51,13 +52,14 @@ class Database:
     ) -> AsyncIterator[AsyncConnection]:
         """BEGIN … COMMIT, or ROLLBACK when the block raises.
 
-        At `seconds` the connection is cut, so that a server that hangs costs no more than that.
+        `seconds` after the call the connection is cut, so that a server that hangs costs no more.
 
         Raises:
             Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
             IntegrityError: a constraint decided; `constraint_name` tells which.
 
         """
+        started = time.monotonic()
         try:
             connection = await self._checkout()
         except (
@@ -69,7 +71,8 @@ class Database:
         ) as error:
             raise _unavailable(error) from error
         try:
-            async with _deadline(connection, seconds), connection.begin():
+            left = seconds - (time.monotonic() - started)
+            async with _deadline(connection, left), connection.begin():
                 yield connection
         except DBAPIError as error:
             if not _is_passing(error):
@@ -80,13 +83,13 @@ class Database:
 
     async def _checkout(self) -> AsyncConnection:
         """A connection whose socket is open: a restarted server has closed those in the pool."""
-        while True:
-            async with asyncio.timeout(CHECKOUT_SECONDS):
+        async with asyncio.timeout(CHECKOUT_SECONDS):
+            while True:
                 connection = await self.engine.connect()
-            if not (await _driver(connection)).is_closed():
-                return connection
-            await connection.invalidate()
-            await connection.close()
+                if not (await _driver(connection)).is_closed():
+                    return connection
+                await connection.invalidate()
+                await connection.close()
 
     async def ping(self) -> None:
         """Raises Unavailable."""

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import available_timezones
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from zxcvbn import zxcvbn
 
 MIN_PASSWORD: Final = 12
@@ -13,6 +13,10 @@ MAX_EMAIL: Final = 254
 MIN_SCORE: Final = 2  # zxcvbn: fewer than a million guesses below it
 MIN_WORD: Final = 3
 MAX_SCORED: Final = 64  # the cost of scoring grows with the square of the length
+
+# An office's own network has addresses at .local, .internal or .test; the package refuses them
+# until its list, which it offers for that, is emptied.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 CONTEXT_WORDS: Final = ("expense", "expenses", "password", "passphrase")
 

@@ -7,13 +7,13 @@ from typing import Any
 import structlog
 
 from auth_service.database import Database
-from auth_service.errors import Unavailable
 from auth_service.keys import repository, rules, tokens
 from auth_service.keys.errors import KeyEncryptionKeyWrong, KeysUnavailable
 from auth_service.keys.models import SigningKey, StoredKey, VerifyingKey
 
 RELOAD_SECONDS = 30.0
 RETRY_SECONDS = 1.0
+WRONG_SECRET = "AUTH_KEY_ENCRYPTION_KEY_FILE is not the secret that the stored keys were made under"
 
 log = structlog.get_logger(__name__)
 
@@ -66,12 +66,16 @@ class KeyStore:
         while True:
             try:
                 await self.load()
-            except (Unavailable, KeyEncryptionKeyWrong) as error:
-                reason = type(error).__name__
-                log.warning("keys_not_loaded", reason=reason, keys_held=len(self._verifying))
+            except Exception as error:  # noqa: BLE001 - the tables may come later; /readyz tells
+                self._tell(error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 await asyncio.sleep(RELOAD_SECONDS)
+
+    def _tell(self, error: Exception) -> None:
+        hint = WRONG_SECRET if isinstance(error, KeyEncryptionKeyWrong) else None
+        reason = type(error).__name__
+        log.warning("keys_not_loaded", reason=reason, hint=hint, keys_held=len(self._verifying))
 
     async def load(self) -> None:
         """Read all keys, making the first one if there is none.

@@ -20,7 +20,7 @@ from auth_service.keys.errors import InvalidToken
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions import rules, service
 from auth_service.sessions.errors import AmbiguousCredentials, InsufficientScope
-from auth_service.sessions.models import AccessClaims
+from auth_service.sessions.models import AccessClaims, RefreshClaims
 from auth_service.telemetry import identify
 
 
@@ -92,10 +92,33 @@ ProfileReader = Annotated[Caller, Depends(caller_with("profile:read"))]
 ProfileWriter = Annotated[Caller, Depends(caller_with("profile:write"))]
 
 
-def sessions_to_end(
-    resources: Resources, access: str | None, refresh: str | None
-) -> set[tuple[UUID, UUID]]:
-    """The sessions and users that the tokens of a logout name; foreign tokens name none."""
+def refresh_claims(request: Request, resources: Resources) -> RefreshClaims:
+    """What the refresh cookie says, expired or not.
+
+    Raises:
+        DuplicateCookie: it is there twice.
+        NotAuthenticated: it is not there.
+        InvalidToken: it is not a refresh token of ours.
+
+    """
+    token = read_cookie(request, resources.cookies.refresh)
+    if not token:
+        raise NotAuthenticated
+    return service.read_refresh(resources, token)
+
+
+def sessions_to_end(request: Request, resources: Resources) -> set[tuple[UUID, UUID]]:
+    """The sessions and users that the tokens of a logout name; foreign tokens name none.
+
+    A page of another site is refused even without cookies, which SameSite keeps back: the answer
+    would clear them. Only a bearer token by itself is no browser's doing.
+    """
+    access, by_cookie = None, True
+    with suppress(InvalidToken):
+        access, by_cookie = access_token(request, resources.cookies)
+    refresh = read_cookie(request, resources.cookies.refresh)
+    if access is None or by_cookie or refresh is not None:
+        refuse_cross_site(request, resources.settings.public_origin)
     found: set[tuple[UUID, UUID]] = set()
     if access:
         with suppress(InvalidToken):

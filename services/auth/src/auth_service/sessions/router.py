@@ -1,25 +1,26 @@
 """`/api/v1/auth/login`, `/refresh` and `/logout`."""
 
+import asyncio
 import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from auth_service.cookies import CookieProfile, read_cookie
-from auth_service.errors import NotAuthenticated
+from auth_service.cookies import CookieProfile
+from auth_service.cross_site import refuse_cross_site
 from auth_service.events.dependencies import ClientOf
 from auth_service.openapi import answers, request_body
 from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions import service
-from auth_service.sessions.dependencies import access_token, own_site, sessions_to_end
+from auth_service.sessions.dependencies import own_site, refresh_claims, sessions_to_end
 from auth_service.sessions.errors import SessionRevoked, TokenExpired
 from auth_service.sessions.models import Grant
 from auth_service.sessions.schemas import GrantBody, Login, LoginBody
 from auth_service.telemetry import identify
 
-router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], dependencies=[Depends(own_site)])
+router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
 
 NO_STORE = {"Cache-Control": "no-store"}
 EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
@@ -29,6 +30,7 @@ EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
     "/login",
     operation_id="sessions_login",
     summary="Sign in",
+    dependencies=[Depends(own_site)],
     responses=answers({200: LoginBody}, 400, 401, 403, 413, 415, 422, 429),
     openapi_extra=request_body(Login, ["application/json"], EXAMPLE),
 )
@@ -62,12 +64,12 @@ async def refresh(
     resources: Annotated[Resources, Depends(get_resources)],
 ) -> Response:
     """With the refresh cookie, which is replaced when its turn has come."""
-    token = read_cookie(request, resources.cookies.refresh)
+    claims = refresh_claims(request, resources)
+    refuse_cross_site(request, resources.settings.public_origin)
+    await no_query(request)
+    identify(request, claims.user_id, claims.session_id)
     try:
-        if not token:
-            raise NotAuthenticated
-        await no_query(request)
-        grant = await service.refresh(resources, token, client)
+        grant = await service.refresh(resources, claims, client)
     except (SessionRevoked, TokenExpired) as error:
         response = response_of(error, request)
         resources.cookies.clear(response)
@@ -88,14 +90,14 @@ async def logout(
     request: Request,
     client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
-    _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """With either token, expired or not; who is not signed in is signed out already."""
-    token, _by_cookie = access_token(request, resources.cookies)
-    refresh_token = read_cookie(request, resources.cookies.refresh)
-    for session_id, user_id in sessions_to_end(resources, token, refresh_token):
+    sessions = sessions_to_end(request, resources)
+    await no_query(request)
+    for session_id, user_id in sessions:
         identify(request, user_id, session_id)
-        await service.end(resources, session_id, user_id, client, "signed_out")
+    ends = (service.end(resources, *session, client, "signed_out") for session in sessions)
+    await asyncio.gather(*ends)
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
     return response

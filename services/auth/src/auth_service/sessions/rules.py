@@ -131,7 +131,7 @@ def check_alive(expires_at: int, now: float) -> None:
 
 def _text(claims: Mapping[str, Any], name: str, longest: int) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+    if not isinstance(value, str) or not value.isascii() or not 1 <= len(value) <= longest:
         raise InvalidToken
     return value
 

@@ -119,17 +119,16 @@ def issue_refresh(resources: Resources, session: Session, generation: int, issue
     return Token(resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
 
 
-async def refresh(resources: Resources, token: str, client: Client) -> Grant:
+async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -> Grant:
     """A new access token and, when its turn has come, a new refresh token.
 
     Raises:
-        InvalidToken: not a refresh token of ours.
+        InvalidToken: not made with the secret of its session.
         TokenExpired: past its end, or its session is no longer in Redis.
         SessionRevoked: ended, or this very token is an old one used again.
         SessionsUnavailable, Unavailable: not now; the token stays good.
 
     """
-    claims = read_refresh(resources, token)
     rules.check_alive(claims.expires_at, time.time())
     session = await resources.sessions.find(claims.session_id)
     user = await _standing_user(resources, claims)
@@ -137,6 +136,8 @@ async def refresh(resources: Resources, token: str, client: Client) -> Grant:
         raise TokenExpired
     if not rules.is_of(claims, session):
         raise InvalidToken
+    if session.ver < user.ver:
+        raise SessionRevoked
     now = time.time_ns() // 1_000_000
     interval = int(resources.settings.rotation_interval_seconds * 1000)
     outcome, generation, rotated_ms = await resources.sessions.rotate(

@@ -1,0 +1,122 @@
+"""The atomic rotation, row by row of the table in SECURITY.md, on a real server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from auth_service.ids import uuid7
+from auth_service.sessions.models import Outcome, Session
+from auth_service.sessions.repository import SessionStore, connect
+
+INTERVAL = 30_000
+IDLE = 14 * 24 * 3600 * 1000
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[SessionStore]:
+    store = SessionStore(connect(redis_url, None))
+    yield store
+    await store.close()
+
+
+def session(**changes: object) -> Session:
+    now = time.time_ns() // 1_000_000
+    fields: dict[str, object] = {
+        "id": uuid7(), "user_id": uuid4(), "ver": 1, "generation": 5, "rotated_ms": now,
+        "secret": b"s" * 32, "expires_ms": now + 30 * 24 * 3600 * 1000, "auth_time": now // 1000,
+        "created_ms": now, "seen_ms": now, "user_agent": "a", "ip": None, "active": True,
+    }  # fmt: skip
+    return Session(**(fields | changes))  # type: ignore[arg-type]  # a test's shorthand
+
+
+@pytest.mark.parametrize(
+    ("given", "after_ms", "outcome", "generation", "rotates"),
+    [
+        (5, 30_000, Outcome.ROTATED, 6, True),
+        (5, 29_999, Outcome.SAME, 5, False),
+        (4, 29_999, Outcome.GRACE, 5, False),
+        (4, 30_000, Outcome.REUSE, 5, False),
+        (6, 0, Outcome.FAST_FORWARD, 6, True),
+        (6, 90_000, Outcome.FAST_FORWARD, 6, True),
+        (3, 0, Outcome.REUSE, 5, False),
+        (7, 0, Outcome.REUSE, 5, False),
+        (1, 10**9, Outcome.REUSE, 5, False),
+    ],
+)
+async def test_the_table(
+    store: SessionStore,
+    given: int,
+    after_ms: int,
+    outcome: Outcome,
+    generation: int,
+    *,
+    rotates: bool,
+) -> None:
+    one = session()
+    await store.add(one, 50)
+    now = one.rotated_ms + after_ms
+    decided = await store.rotate(one.id, given, now, INTERVAL)
+    assert decided == (outcome, generation, now if rotates else one.rotated_ms)
+    after = await store.find(one.id)
+    assert after is not None
+    assert after.active is (outcome is not Outcome.REUSE)
+    if outcome is Outcome.REUSE:
+        again = await store.rotate(one.id, 5, now, INTERVAL)
+        assert again[0] is Outcome.REVOKED
+
+
+async def test_a_session_that_is_not_there_is_absent(store: SessionStore) -> None:
+    assert (await store.rotate(uuid7(), 1, 1, INTERVAL))[0] is Outcome.ABSENT
+    assert await store.find(uuid7()) is None
+
+
+async def test_fifty_at_once_are_one_rotation(store: SessionStore) -> None:
+    one = session()
+    await store.add(one, 50)
+    now = one.rotated_ms + INTERVAL
+    decided = await asyncio.gather(*(store.rotate(one.id, 5, now, INTERVAL) for _ in range(50)))
+    outcomes = [outcome for outcome, _, _ in decided]
+    assert outcomes.count(Outcome.ROTATED) == 1
+    assert outcomes.count(Outcome.GRACE) == 49
+    assert {(generation, rotated) for _, generation, rotated in decided} == {(6, now)}
+
+
+async def test_what_was_kept_is_found(store: SessionStore) -> None:
+    one = session(user_agent=None, ip="203.0.113.0")
+    await store.add(one, 50)
+    assert await store.find(one.id) == one
+
+
+async def test_the_oldest_above_the_most_have_to_end(store: SessionStore) -> None:
+    user = uuid4()
+    made = [session(user_id=user, created_ms=1_000_000 + n) for n in range(5)]
+    ended = [await store.add(one, 3) for one in made]
+    assert ended == [[], [], [], [made[0].id], [made[1].id]]
+
+
+async def test_ending_marks_and_never_makes(store: SessionStore) -> None:
+    one = session()
+    await store.end(one.id, one.user_id)
+    assert await store.find(one.id) is None
+    await store.add(one, 50)
+    await store.end(one.id, one.user_id)
+    found = await store.find(one.id)
+    assert found is not None
+    assert not found.active
+    assert (await store.rotate(one.id, 5, one.rotated_ms, INTERVAL))[0] is Outcome.REVOKED
+
+
+async def test_a_session_expires_when_idle_and_never_after_its_end(
+    store: SessionStore, redis_url: str
+) -> None:
+    redis = connect(redis_url, None)
+    one = session()
+    await store.add(one, 50)
+    assert await redis.pexpiretime(f"session:{one.id}") == one.seen_ms + IDLE
+    late = one.expires_ms - 1000
+    await store.rotate(one.id, 5, late, INTERVAL)
+    assert await redis.pexpiretime(f"session:{one.id}") == one.expires_ms
+    await redis.aclose()

@@ -1,0 +1,46 @@
+"""The pool of threads that hash: full is full, and what is begun is finished."""
+
+import asyncio
+import threading
+
+import pytest
+
+from auth_service.accounts.errors import Busy
+from auth_service.accounts.passwords import PasswordPool
+
+
+def pool(threads: int = 1, waiting: int = 1) -> PasswordPool:
+    return PasswordPool(time_cost=1, memory_kib=8, threads=threads, waiting=waiting)
+
+
+async def test_a_password_is_recognised() -> None:
+    passwords = pool()
+    encoded = await passwords.hash("one two three four")
+    assert encoded.startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert await passwords.verify(encoded, "one two three four")
+    assert not await passwords.verify(encoded, "one two three fou")
+    assert not await passwords.verify(None, "the password of nobody")
+    assert not await passwords.verify("$argon2id$broken", "x")
+    assert not passwords.is_outdated(encoded)
+    stronger = PasswordPool(time_cost=2, memory_kib=16, threads=1, waiting=1)
+    assert stronger.is_outdated(encoded)
+    await passwords.close()
+    await stronger.close()
+
+
+async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
+    passwords = pool(threads=2, waiting=3)
+    gate = threading.Event()
+    at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(Busy) as refused:
+        await passwords.hash("x")
+    assert refused.value.extensions["retry_after"] == 1
+    at_work[0].cancel()  # the caller has gone, the thread has not
+    await asyncio.sleep(0.01)
+    with pytest.raises(Busy):
+        await passwords.hash("x")
+    gate.set()
+    await asyncio.gather(*at_work, return_exceptions=True)
+    assert await passwords.hash("x")
+    await passwords.close()
