@@ -12,6 +12,7 @@ MAX_PASSWORD: Final = 256
 MAX_EMAIL: Final = 254
 MIN_SCORE: Final = 2  # zxcvbn: fewer than a million guesses below it
 MIN_WORD: Final = 3
+MIN_OWN: Final = 6  # characters of a password besides words that everybody knows of its owner
 MAX_SCORED: Final = 64  # the cost of scoring grows with the square of the length
 
 # An office's own network has addresses at .local, .internal or .test; the package refuses them
@@ -54,8 +55,11 @@ def is_weak(password: str, email: str) -> bool:
     repetitions and the words of the address itself.
     """
     local = email.partition("@")[0]
-    words = {email, local, *local.replace("-", ".").replace("_", ".").split("."), *CONTEXT_WORDS}
-    scored = zxcvbn(
-        password[:MAX_SCORED], user_inputs=[word for word in words if len(word) >= MIN_WORD]
-    )
-    return int(scored["score"]) < MIN_SCORE
+    parts = local.replace("-", ".").replace("_", ".").split(".")
+    words = [word for word in {email, local, *parts, *CONTEXT_WORDS} if len(word) >= MIN_WORD]
+    own = password.casefold()
+    for word in sorted(words, key=len, reverse=True):
+        own = own.replace(word.casefold(), "")
+    if len(own) < MIN_OWN:
+        return True
+    return int(zxcvbn(password[:MAX_SCORED], user_inputs=words)["score"]) < MIN_SCORE

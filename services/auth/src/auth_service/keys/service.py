@@ -13,7 +13,7 @@ from auth_service.keys.models import SigningKey, StoredKey, VerifyingKey
 
 RELOAD_SECONDS = 30.0
 RETRY_SECONDS = 1.0
-WRONG_SECRET = "AUTH_KEY_ENCRYPTION_KEY_FILE is not the secret that the stored keys were made under"
+HINT = "AUTH_KEY_ENCRYPTION_KEY_FILE is not the secret that the stored keys were made under"
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class KeyStore:
                 await asyncio.sleep(RELOAD_SECONDS)
 
     def _tell(self, error: Exception) -> None:
-        hint = WRONG_SECRET if isinstance(error, KeyEncryptionKeyWrong) else None
+        hint = HINT if isinstance(error, KeyEncryptionKeyWrong) else None
         reason = type(error).__name__
         log.warning("keys_not_loaded", reason=reason, hint=hint, keys_held=len(self._verifying))
 
