@@ -116,7 +116,7 @@ def session(**changes: object) -> Session:
         expires_ms=now + 30 * DAY_MS, auth_time=now // 1000, created_ms=now, seen_ms=now,
         user_agent=None, ip=None, active=True,
     )  # fmt: skip
-    return replace(whole, **changes)
+    return replace(whole, **changes)  # type: ignore[arg-type]  # shorthand of a test
 
 
 def test_the_same_refresh_token_is_made_twice() -> None:
