@@ -1,1 +1,9 @@
 """Runs the whole product as processes of this machine: `python3 -m infra.local` (standard library only)."""
+
+import sys
+
+OLDEST = (3, 11)
+
+if sys.version_info < OLDEST:  # said here, before an import that an older Python does not know
+    found = ".".join(map(str, sys.version_info[:2]))
+    raise SystemExit(f"Python 3.11 or newer is needed, and this is {found}: try make PYTHON=python3.12 …")

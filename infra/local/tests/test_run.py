@@ -202,6 +202,16 @@ def test_an_unknown_target_is_said_in_a_sentence() -> None:
     assert "there is no target 'no-such-thing'" in refused.stderr
 
 
+def test_a_python_that_is_too_old_is_said_in_a_sentence() -> None:
+    pretend = "import sys; sys.version_info = (3, 9, 2); import infra.local"
+    refused = subprocess.run(
+        [sys.executable, "-c", pretend], cwd=bootstrap.ROOT, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Python 3.11 or newer is needed, and this is 3.9")
+    assert "Traceback" not in refused.stderr
+
+
 def test_secrets_are_for_their_owner_alone(run: Run) -> None:
     subprocess.run(["infra/secrets/generate.sh", str(run.data)], cwd=bootstrap.ROOT, check=True)
     before = {file: file.read_text() for file in run.data.rglob("*") if file.is_file()}
