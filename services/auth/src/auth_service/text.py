@@ -13,13 +13,15 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
-def _line(value: str) -> str:
+def line(value: str) -> str:
+    """`value`, when it is text of one line; raises PydanticCustomError."""
     if _CONTROLS.search(value):
         raise PydanticCustomError("control_character", "must not contain control characters")
     return _not_blank(value)
 
 
-def _lines(value: str) -> str:
+def lines(value: str) -> str:
+    """`value`, when it is text that may break lines; raises PydanticCustomError."""
     if _CONTROLS_BUT_LINES.search(value):
         raise PydanticCustomError(
             "control_character", "must not contain control characters but line break and tab"
@@ -33,5 +35,5 @@ def _not_blank(value: str) -> str:
     return value
 
 
-Line = Annotated[StrictStr, AfterValidator(_line)]
-Lines = Annotated[StrictStr, AfterValidator(_lines)]
+Line = Annotated[StrictStr, AfterValidator(line)]
+Lines = Annotated[StrictStr, AfterValidator(lines)]

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from auth_service.accounts.models import User
 from auth_service.accounts.rules import MAX_PASSWORD, MIN_PASSWORD, email_key, is_time_zone
-from auth_service.text import Line
+from auth_service.text import Line, line
 
 
 def _email(value: str) -> str:
@@ -45,7 +45,7 @@ def instant(value: datetime) -> str:
 valid_unicode = AfterValidator(_utf8)
 Email = Annotated[StrictStr, AfterValidator(_email)]
 TimeZone = Annotated[Line, AfterValidator(_time_zone)]
-Name = Annotated[Line, Field(min_length=1, max_length=120)]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=120), AfterValidator(line)]
 NewPassword = Annotated[
     StrictStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD), valid_unicode
 ]
