@@ -1,6 +1,8 @@
 """The specification is what the routes are, and changes on purpose only."""
 
 import json
+import subprocess
+import sys
 
 from fastapi import FastAPI
 
@@ -28,3 +30,14 @@ def test_every_operation_tells_its_answers(app: FastAPI) -> None:
             if method in {"post", "patch"} and "requestBody" in operation:
                 for content in operation["requestBody"]["content"].values():
                     assert "example" in content or "examples" in content, path
+
+
+def test_it_is_written_without_any_server() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "auth_service.openapi"],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (ROOT / "openapi.json").read_text()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -43,4 +44,19 @@ async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
     gate.set()
     await asyncio.gather(*at_work, return_exceptions=True)
     assert await passwords.hash("x")
+    await passwords.close()
+
+
+async def test_nobodys_password_costs_as_much_as_somebodys() -> None:
+    passwords = PasswordPool(time_cost=2, memory_kib=16384, threads=1, waiting=1)
+    encoded = await passwords.hash("one two three four")
+
+    async def seconds(known: str | None) -> float:
+        began = time.perf_counter()
+        assert not await passwords.verify(known, "five six seven eight")
+        return time.perf_counter() - began
+
+    pairs = [(await seconds(encoded), await seconds(None)) for _ in range(15)]
+    known, unknown = (min(column) for column in zip(*pairs, strict=True))
+    assert known == pytest.approx(unknown, rel=0.3)  # the least of each: a busy machine only adds
     await passwords.close()

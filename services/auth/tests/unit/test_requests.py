@@ -1,9 +1,10 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from auth_service.errors import MalformedJson, ServiceError, ValidationFailed
 from auth_service.problems import STATUS, status_of
-from auth_service.requests import parse_json, validate
+from auth_service.requests import parse_json, query, validate
 
 
 class Form(BaseModel):
@@ -59,3 +60,24 @@ def test_every_error_has_a_status() -> None:
     assert {status_of(kind()) for base in STATUS for kind in base.__subclasses__()} <= set(
         STATUS.values()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name=a&name=b", [("name", "duplicate_parameter", None)]),
+        ("name=a&nmber=1", [("nmber", "unknown_parameter", "number")]),
+        ("number=1", [("name", "required", None)]),
+        ("name=long", [("name", "string_too_long", None)]),
+    ],
+)
+async def test_a_query_is_as_strict_as_a_body(
+    text: str, expected: list[tuple[str, str, str | None]]
+) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(ValidationFailed) as refused:
+        await query(Form)(Request({**scope, "query_string": text.encode()}))
+    found = [(error.parameter, error.code, error.suggestion) for error in refused.value.errors]
+    assert found == expected
+    good = await query(Form)(Request({**scope, "query_string": b"name=a&number=7"}))
+    assert (good.name, good.number) == ("a", 7)
