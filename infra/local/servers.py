@@ -1,6 +1,7 @@
 """Where the wheels keep the real servers, and how these are started."""
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 
 PACKAGES = ROOT / "infra/local/.venv/lib"
+NOBODY = 65534  # on every Linux distribution
 TRAEFIK = ROOT / "infra/local/.venv/bin/traefik"
 
 
@@ -33,28 +35,36 @@ def valkey() -> Path:
 
 @cache
 def not_as_root() -> Sequence[str]:
-    """What to put before Postgres, which refuses to run as root.
+    """What to put before Postgres, which refuses to run as root or as a user without a name.
 
-    A user namespace gives it another id, makes no user and changes no file's owner. Where namespaces
-    are barred, it runs as nobody, and `own_data` gives it its folder.
+    In a user namespace it is nobody, while no user is made and no file changes its owner. Where
+    namespaces are barred, it runs as nobody in fact, and `own_data` gives it its folder.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
-    namespace = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
+    namespace = ("unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
     if shutil.which("unshare"):
         tried = subprocess.run([*namespace, "true"], check=False, capture_output=True)
         if tried.returncode == 0:
             return namespace
     if shutil.which("setpriv") is None:
         raise Failure("Postgres does not run as root: install util-linux, or run as another user.")
-    return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def own_data(folder: Path) -> None:
     """Give `folder` to nobody when Postgres has to run as nobody."""
     if not_as_root()[:1] == ("setpriv",):
         for path in [folder, *folder.rglob("*")]:
-            os.chown(path, 65534, 65534)
+            os.chown(path, NOBODY, NOBODY)
 
 
 def initdb(folder: Path, password_file: Path) -> None:

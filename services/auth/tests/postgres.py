@@ -43,7 +43,12 @@ def not_as_root() -> list[str]:
     """Postgres refuses to run as root; a user namespace gives it another id and changes nothing."""
     if os.geteuid() != 0:
         return []
-    return ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
+    return [
+        "unshare",
+        "-U",
+        "--map-user=65534",
+        "--map-group=65534",
+    ]  # nobody has a name everywhere
 
 
 class Postgres:
