@@ -16,7 +16,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## everything on this machine without Docker (PORT=8080 DATA=.local)
-	@$(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)"
+	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)"
 
 test: ## lint, types, import contracts and all tests
 	@$(PYTHON) -m infra.local.checks

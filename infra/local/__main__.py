@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +16,7 @@ from infra.local.page import page
 from infra.local.stack import Stack
 
 HIGHEST_PORT = 65535
+AGAIN_SECONDS = 0.5
 
 
 class Stopped(Exception):
@@ -23,8 +25,11 @@ class Stopped(Exception):
 
 def main() -> int:
     """The exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "…" still gets the sentence
     arguments = _parse()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _on_signal)
     try:
         bootstrap.check_python()
@@ -36,7 +41,9 @@ def main() -> int:
         print(failure, file=sys.stderr)
         return 1
     except Stopped:
-        print("Stopped.")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        with suppress(OSError):  # the terminal may be gone
+            print("Stopped.")
         return 0
 
 
@@ -56,32 +63,32 @@ def _port(text: str) -> int:
 
 
 def _run(data: Path, port: int, *, demo: bool) -> int:
+    parent = os.getppid()
     bootstrap.install(bootstrap.RUN, develop=False)
     started = time.monotonic()
     print(f"Starting on {data.absolute()} …", flush=True)
-    stack = Stack(data, port=port, demo=demo)
-    try:
-        with stack:
-            end = f"Ready after {time.monotonic() - started:.0f} s. Ctrl-C stops all of it; the data stays."
-            print(page(stack.base_url, end), flush=True)
-            while (part := stack.ended()) is None:
-                time.sleep(0.2)
-            raise Failure(f"{part.name} has ended; its log {part.log} ends:\n{part.last_lines()}")
-    finally:
-        _ignore_signals()
+    with Stack(data, port=port, demo=demo) as stack:
+        end = f"Ready after {time.monotonic() - started:.0f} s. Ctrl-C stops all of it; the data stays."
+        print(page(stack.base_url, end), flush=True)
+        while (part := stack.ended()) is None:
+            if "MAKELEVEL" in os.environ and os.getppid() != parent:
+                raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
+            time.sleep(0.2)
+        raise Failure(f"{part.name} has ended; its log {part.log} ends:\n{part.last_lines()}")
 
 
-def _on_signal(_number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
-    with suppress(OSError):  # the terminal may be gone
-        print("\nStopping …", flush=True)
+def _on_signal(number: int, _frame: FrameType | None) -> None:
+    """Stop, once: a second Ctrl-C while all is being stopped must not leave half of it behind.
+
+    Python drops what is raised in some places (a fork is one), so it is raised again until it is heard.
+    """
+    if Stack.closing:
+        return
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+    if number != signal.SIGALRM:
+        with suppress(OSError, RuntimeError):  # the terminal is gone, or was being written to
+            print("\nStopping …", flush=True)
     raise Stopped
-
-
-def _ignore_signals() -> None:
-    """Stopping takes a second or two; a second Ctrl-C must not leave half of it behind."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ HOST = "127.0.0.1"
 ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 ANSWER_SECONDS = 2.0
+# Our own parts are asked directly, whatever proxy this machine's environment names.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _postgres(place: Place) -> Part:
     settings |= {"max_connections": "100", "shared_buffers": "128MB", "timezone": "UTC"}
     flags = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
     command = [*servers.not_as_root(), str(servers.postgres("postgres")), "-D", str(data), *flags]
-    is_ready = [str(servers.postgres("pg_isready")), "-q", "-h", HOST, "-p", port]
+    is_ready = [str(servers.postgres("pg_isready")), "-q", "-h", HOST, "-p", port, "-U", "postgres"]
     return Part("postgres", command, lambda: _succeeds(is_ready), stop=signal.SIGINT)
 
 
@@ -76,13 +78,19 @@ def _succeeds(command: Sequence[str]) -> bool:
 def _valkey(name: str) -> Callable[[Place], Part]:
     def build_one(place: Place) -> Part:
         port, folder = place.ports[name], place.data / name
-        folder.mkdir(exist_ok=True)
+        _private(folder)
         acl = place.secrets / f"redis-{name}/users.acl"
         command = [str(servers.valkey()), str(ROOT / f"infra/redis/{name}.conf")]
         command += ["--bind", HOST, "--port", str(port), "--dir", str(folder), "--aclfile", str(acl)]
         return Part(name, command, lambda: _pongs(port))
 
     return build_one
+
+
+def _private(folder: Path) -> None:
+    """Make a folder that no other user reads, whatever the umask: sessions are on disk in one."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def _pongs(port: int) -> bool:
@@ -114,7 +122,7 @@ def _service(place: Place, name: str, settings: Mapping[str, str]) -> Part:
         f"{prefix}_DATABASE_PASSWORD_FILE": str(place.secrets / f"{name}/database_password"),
     }
     command = [str(folder / ".venv/bin/python"), "-m", f"{name}_service"]
-    environment = {**ours, **settings, **base_environment(place.data, [f"{prefix}_"])}
+    environment = {**base_environment(place.data, [f"{prefix}_"]), **ours, **settings}
     ready = lambda: answers(f"{place.url(name)}/readyz")  # noqa: E731 - the parts' checks side by side
     return Part(name, command, ready, environment, folder)
 
@@ -140,14 +148,14 @@ def _expenses(place: Place) -> Part:
 
 def _gateway(place: Place) -> Part:
     state = place.data / "gateway"
-    state.mkdir(exist_ok=True)
+    _private(state)
     environment = {
+        **base_environment(place.data, ["GATEWAY_"]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
         "GATEWAY_STATE": str(state),
         "TRAEFIK_BIN": str(servers.TRAEFIK),
         "AUTH_URL": place.url("auth"),
         "EXPENSES_URL": place.url("expenses"),
-        **base_environment(place.data, ["GATEWAY_"]),
     }
     ready = lambda: answers(f"{place.url('gateway')}/healthz")  # noqa: E731 - as above
     return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
@@ -156,7 +164,7 @@ def _gateway(place: Place) -> Part:
 def answers(url: str) -> bool:
     """Whether a GET of `url` is a 200."""
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as response:
+        with _DIRECT.open(url, timeout=ANSWER_SECONDS) as response:
             return bool(response.status == 200)  # noqa: PLR2004 - OK
     except (OSError, urllib.error.URLError):
         return False

@@ -9,19 +9,24 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from infra.local.failure import Failure
 
-# $1 signal, $2 file for the pid, then the command. Only builtins wait on the pipe (descriptor 3).
+# $1 signal, $2 file for the pid (beside it: when the part began), then the command.
+# Only builtins wait on the pipe (descriptor 3).
 GUARD = """
 exec 3<&0
 signal=$1 file=$2; shift 2
 "$@" </dev/null 3<&- &
 part=$!
 exec 2>/dev/null # from here on the log is the part's alone
+read -r stat <"/proc/$part/stat"
+set -- ${stat##*) }; shift 19
+echo "$1" >"${file%.pid}.started"
 echo "$part" >"$file"
-( while read -r line <&3; do :; done; kill -"$signal" "$part" 2>/dev/null ) &
+( while read -r line <&3; do :; done; kill -"$signal" "$part"; kill -CONT "$part" ) &
 watch=$!
 wait "$part"; status=$?
 kill "$watch" 2>/dev/null
@@ -78,6 +83,7 @@ class Process:
             os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
         self._pid_file.unlink(missing_ok=True)
+        self._pid_file.with_suffix(".started").unlink(missing_ok=True)
 
     def last_lines(self, count: int = 15) -> str:
         """The end of its log."""
@@ -98,32 +104,47 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def is_ours(pid: int, data: Path) -> bool:
-    """Whether `pid` is a process that was started for `data`: it is named in its command or folder."""
+def _began(pid: int) -> str | None:
+    """When a process began, in ticks since the machine did (proc(5), field 22); None when it has ended."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def is_ours(pid: int, data: Path) -> bool:
+    """Whether `pid` is a process that was started for `data`: by its environment, or the folder it is in.
+
+    Valkey writes its title over its environment, but stands in its data folder, as Postgres does.
+    """
+    try:
         environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+        folder = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return False
-    return str(data) in command or f"EXPENSE_DATA={data}\0" in environment
+    return f"EXPENSE_DATA={data}\0" in environment or folder.is_relative_to(data.resolve())
 
 
 def end_leftovers(run: Path, data: Path) -> None:
     """End parts that an earlier run left, should its guards have been killed too; nobody else's."""
     for file in sorted(run.glob("*.pid")):
-        text = file.read_text().strip()
-        if text.isdigit() and is_ours(int(text), data):
-            sure = signal.SIGINT if file.stem == "postgres" else signal.SIGTERM
-            _end(int(text), sure)
+        text, mark = file.read_text().strip(), file.with_suffix(".started")
+        began = mark.read_text().strip() if mark.exists() else ""
+        # The number of a process is used again, also for one that stands in this folder: an editor, a shell.
+        if text.isdigit() and _began(int(text)) == began and is_ours(int(text), data):
+            _end(int(text), began, signal.SIGINT if file.stem == "postgres" else signal.SIGTERM)
         file.unlink(missing_ok=True)
+        mark.unlink(missing_ok=True)
 
 
-def _end(pid: int, how: signal.Signals) -> None:
-    os.kill(pid, signal.SIGCONT)
-    os.kill(pid, how)
-    deadline = time.monotonic() + STOP_SECONDS
-    while Path(f"/proc/{pid}").exists():
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            return
-        time.sleep(0.05)
+def _end(pid: int, began: str, how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it may end by itself at any moment
+        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, how)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _began(pid) == began:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)

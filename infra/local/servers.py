@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,23 +61,44 @@ def _has_name(uid: int) -> bool:
     return True
 
 
+def _owner() -> int:
+    """Who Postgres is to everybody else on this machine."""
+    return NOBODY if not_as_root()[:1] == ("setpriv",) else os.geteuid()
+
+
 def own_data(folder: Path) -> None:
-    """Give `folder` to nobody when Postgres has to run as nobody."""
-    if not_as_root()[:1] == ("setpriv",):
-        for path in [folder, *folder.rglob("*")]:
-            os.chown(path, NOBODY, NOBODY)
+    """Give `folder` to whom Postgres runs as, should root have run it in the other way before."""
+    if folder.stat().st_uid != (owner := _owner()):
+        for path in [*folder.rglob("*"), folder]:  # the folder last, so that half of it is no end
+            os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def forget_lock(folder: Path) -> None:
+    """Remove the lock of a server that was cut off, since its number may be somebody else's by now.
+
+    Not while any process stands in `folder`: it may be a backend that still writes.
+    """
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # it ended, or is another user's
+            if process.readlink() == folder.resolve():
+                return
+    (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
 def initdb(folder: Path, password_file: Path) -> None:
     """Make an empty server in `folder`, if there is none."""
-    if (folder / "PG_VERSION").exists():
-        return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     own_data(folder)
+    if (folder / "PG_VERSION").exists():
+        return
     flags = ["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256"]
     command = [*not_as_root(), str(postgres("initdb")), "-D", str(folder), *flags]
-    # The password goes through a descriptor: nobody may not read the secret's file.
-    with password_file.open("rb") as secret:
+    # A pipe that is its reader's own: nobody may not read the secret's file.
+    reader, writer = os.pipe()
+    os.fchown(reader, _owner(), -1)
+    with open(reader, "rb") as secret:  # noqa: PTH123 - a descriptor
+        with open(writer, "wb") as pipe:  # noqa: PTH123 - the same
+            pipe.write(password_file.read_bytes())
         done = subprocess.run(
             [*command, "--pwfile=/dev/stdin"], stdin=secret, capture_output=True, text=True, check=False
         )

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from infra.local import servers
 from infra.local.bootstrap import ROOT
@@ -30,6 +30,8 @@ SERVICES = ("auth", "expenses")
 
 class Stack:
     """One data folder and what runs on it; `port` 0 takes any free one."""
+
+    closing: ClassVar[bool] = False  # a signal that asks for it need not interrupt it
 
     def __init__(self, data: Path, *, port: int, demo: bool = False) -> None:
         self.data = data.absolute()
@@ -102,6 +104,7 @@ class Stack:
     def _start_all(self) -> None:
         self._make_secrets()
         servers.initdb(self.data / "postgres", self.place.secrets / "postgres/superuser_password")
+        servers.forget_lock(self.data / "postgres")
         for name in ("postgres", "sessions", "cache"):
             self.launch(name)
         for name in ("postgres", "sessions", "cache"):
@@ -118,6 +121,7 @@ class Stack:
 
     def close(self) -> None:
         """Stop everything, in reverse order."""
+        Stack.closing = True
         for name in reversed(ORDER):
             self.stop(name)
         self._lock.close()

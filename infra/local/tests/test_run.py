@@ -18,6 +18,7 @@ from infra.demo.seed import Client
 from infra.local import bootstrap
 from infra.local.page import DEMO_EMAIL, DEMO_PASSWORD
 from infra.local.parts import answers
+from infra.local.process import is_ours
 
 READY_SECONDS = 60
 
@@ -66,15 +67,8 @@ class Run:
 
     def parts(self) -> list[int]:
         """Processes that were started for this data folder."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                environment = (folder / "environ").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if f"EXPENSE_DATA={self.data}\0" in environment:
-                found.append(int(folder.name))
-        return found
+        pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if is_ours(pid, self.data)]
 
     def again(self, *more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -151,11 +145,43 @@ def test_killed_guards_leave_nothing_that_blocks_the_next_start(run: Run) -> Non
         if command.startswith(b"/bin/sh\0-c\0") and pid not in parts:
             os.kill(pid, signal.SIGKILL)
     run.end(signal.SIGKILL)
-    assert parts & set(run.parts())
+    assert parts <= set(run.parts())
     run.begin()
+    assert not parts & set(run.parts())
     assert demo_expenses(run)
     run.end(signal.SIGTERM)
     wait_until_gone(run)
+
+
+def test_a_stranger_with_the_number_of_a_part_is_left_alone(run: Run) -> None:
+    (run.data / "run").mkdir(parents=True)
+    (run.data / "postgres").mkdir(mode=0o700)
+    environment = {**os.environ, "EXPENSE_DATA": str(run.data)}
+    (run.data / "run/auth.pid").touch()
+    command = ["tail", "-f", str(run.data / "run/auth.pid")]
+    with subprocess.Popen(command, cwd=run.data, env=environment, stdout=subprocess.DEVNULL) as stranger:
+        (run.data / "run/auth.pid").write_text(f"{stranger.pid}\n")
+        (run.data / "run/auth.started").write_text("1\n")
+        run.begin()
+        assert stranger.poll() is None
+        run.end(signal.SIGTERM)
+        lock = f"{stranger.pid}\n{run.data}/postgres\n1\n5555\n\n127.0.0.1\n  0 0\nready\n"
+        (run.data / "postgres/postmaster.pid").write_text(lock)
+        run.begin()
+        assert stranger.poll() is None
+        stranger.terminate()
+    assert run.end(signal.SIGTERM) == 0
+
+
+def test_what_the_caller_has_set_does_not_lead_elsewhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("GATEWAY_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setenv("EXPENSES_DATABASE_URL", "postgresql://expenses_app@127.0.0.1:9/expenses")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    run.begin()
+    for name in ("sessions", "cache", "gateway"):
+        assert (run.data / name).stat().st_mode & 0o777 == 0o700
+    assert run.end(signal.SIGTERM) == 0
 
 
 def test_a_part_that_ends_is_named_with_its_log(run: Run) -> None:

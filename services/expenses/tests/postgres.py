@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sqlalchemy import make_url
 SERVICE = "expenses"
 ROOT = Path(__file__).parent.parent
 PASSWORD = "throw-away"
+NOBODY = 65534  # initdb refuses an id without a name
 # Ends the server when the tests do, also when they are killed: its standard input then closes.
 GUARD = '"$@" & pid=$!; cat >/dev/null; kill -INT "$pid" 2>/dev/null; wait "$pid"'
 
@@ -39,16 +41,18 @@ def binaries() -> Path:
     return Path(found).parent
 
 
+@cache
 def not_as_root() -> list[str]:
-    """Postgres refuses to run as root; a user namespace gives it another id and changes nothing."""
+    """Postgres refuses to run as root; a user namespace gives it another id and changes nothing.
+
+    Where these are barred, it runs as nobody, whose the folder then is.
+    """
     if os.geteuid() != 0:
         return []
-    return [
-        "unshare",
-        "-U",
-        "--map-user=65534",
-        "--map-group=65534",
-    ]  # nobody has a name everywhere
+    namespace = ["unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
+    if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode == 0:
+        return namespace
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
 
 class Postgres:
@@ -56,6 +60,8 @@ class Postgres:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="test-postgres-"))
+        if not_as_root()[:1] == ["setpriv"]:
+            os.chown(self._folder, NOBODY, NOBODY)
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
