@@ -12,7 +12,7 @@ from auth_service.database import database_url
 from auth_service.settings import MigrationSettings, load
 from auth_service.tables import metadata
 
-FEATURES = ("accounts", "events", "keys", "revocations")  # those that have tables
+FEATURES = ("accounts", "events", "keys", "revocations", "tokens")  # those that have tables
 LOCK_TIMEOUT = "2s"  # a migration that waits longer would hold up the writers behind it
 
 

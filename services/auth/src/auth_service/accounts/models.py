@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Index,
     Integer,
     Table,
     Text,
@@ -49,12 +50,35 @@ users: Final = Table(
         server_default=text("1"),
         comment="of the profile, for its entity tag",
     ),
+    Column(
+        "ver_raised_at",
+        DateTime(timezone=True),
+        comment="when ver last rose: on the revocation list then",
+    ),
     Column("disabled_at", DateTime(timezone=True)),
+    Column(
+        "one_time_until",
+        DateTime(timezone=True),
+        comment="the password is for one sign-in before this instant; NULL for a usual one",
+    ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     UniqueConstraint("email_key", name=EMAIL_TAKEN),
     CheckConstraint("ver >= 1", name="ver"),
     CheckConstraint("version >= 1", name="version"),
 )
+Index(
+    "users_ver_raised_at_idx",
+    users.c.ver_raised_at,
+    postgresql_where=text("ver_raised_at IS NOT NULL"),
+)
+
+closed_accounts: Final = Table(
+    "closed_accounts",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("closed_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+)
+Index("closed_accounts_closed_at_idx", closed_accounts.c.closed_at)
 
 
 @dataclass(frozen=True, slots=True)

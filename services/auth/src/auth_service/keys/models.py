@@ -35,6 +35,12 @@ Index(
     unique=True,
     postgresql_where=text("state = 'current'"),
 )
+Index(
+    "signing_keys_next",
+    signing_keys.c.state,
+    unique=True,
+    postgresql_where=text("state = 'next'"),
+)
 
 
 @dataclass(frozen=True, slots=True)

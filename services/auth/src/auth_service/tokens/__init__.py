@@ -1,0 +1,1 @@
+"""Personal access tokens: for scripts, exchanged at the gateway for short access tokens."""
