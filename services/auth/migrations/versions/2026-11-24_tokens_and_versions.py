@@ -52,8 +52,7 @@ INDEXES = (
 
 COMMENTS = (
     "COMMENT ON COLUMN users.ver_raised_at IS 'when ver last rose: on the revocation list then'",
-    "COMMENT ON COLUMN users.one_time_until IS"
-    " 'the password is for one sign-in before this instant; NULL for a usual one'",
+    "COMMENT ON COLUMN users.one_time_until IS 'until when the password is good for one sign-in'",
     "COMMENT ON COLUMN personal_access_tokens.secret_sha256 IS 'SHA-256 of the token''s text'",
 )
 

@@ -59,7 +59,7 @@ users: Final = Table(
     Column(
         "one_time_until",
         DateTime(timezone=True),
-        comment="the password is for one sign-in before this instant; NULL for a usual one",
+        comment="until when the password is good for one sign-in",
     ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     UniqueConstraint("email_key", name=EMAIL_TAKEN),
