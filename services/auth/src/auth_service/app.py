@@ -12,6 +12,7 @@ from auth_service.keys.router import router as keys
 from auth_service.metrics import Metrics
 from auth_service.requests import limit_body
 from auth_service.resources import open_resources
+from auth_service.revocations.router import router as revocations
 from auth_service.sessions.router import router as sessions
 from auth_service.settings import Settings, load
 from auth_service.telemetry import Telemetry, configure_logging
@@ -45,7 +46,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
     app.add_middleware(Telemetry, metrics=app.state.metrics)
-    for router in (health.router, metrics.router, docs.router, accounts, sessions, keys):
+    for router in (
+        health.router,
+        metrics.router,
+        docs.router,
+        accounts,
+        sessions,
+        keys,
+        revocations,
+    ):
         app.include_router(router)
     problems.install(app)
     openapi.install(app)

@@ -123,7 +123,11 @@ async def test_changing_the_profile(app: FastAPI, ada: httpx.AsyncClient) -> Non
         ("/api/v1/auth/login", "POST"),
         ("/api/v1/auth/refresh", "POST"),
         ("/api/v1/auth/logout", "POST"),
-        ("/api/v1/auth/me", "GET, HEAD, PATCH"),
+        ("/api/v1/auth/me", "DELETE, GET, HEAD, PATCH"),
+        ("/api/v1/auth/password", "POST"),
+        ("/api/v1/auth/logout-all", "POST"),
+        ("/api/v1/auth/sessions", "GET, HEAD"),
+        ("/api/v1/auth/sessions/00000000-0000-7000-8000-000000000000", "DELETE"),
         ("/.well-known/jwks.json", "GET, HEAD"),
     ],
 )

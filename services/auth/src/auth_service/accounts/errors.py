@@ -1,6 +1,12 @@
 """What can stand against a registration, a sign-in or a change of profile."""
 
-from auth_service.errors import Conflict, NotAuthenticated, Unavailable, ValidationFailed
+from auth_service.errors import (
+    Conflict,
+    Forbidden,
+    NotAuthenticated,
+    Unavailable,
+    ValidationFailed,
+)
 
 
 class EmailTaken(Conflict):
@@ -22,6 +28,13 @@ class InvalidCredentials(NotAuthenticated):
 
     code = "invalid_credentials"
     default_detail = "The e-mail address or the password is not right."
+
+
+class WrongPassword(Forbidden):
+    """The caller is signed in, and the password given once more is not theirs."""
+
+    code = "invalid_credentials"
+    default_detail = "The current password is not right."
 
 
 class Busy(Unavailable):

@@ -92,4 +92,5 @@ class User:
     ver: int
     version: int
     disabled_at: datetime | None
+    one_time_until: datetime | None
     created_at: datetime

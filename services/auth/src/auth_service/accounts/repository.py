@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth_service.accounts.models import User, users
+from auth_service.accounts.models import User, closed_accounts, users
 
 _COLUMNS = tuple(users.c[name] for name in User.__slots__)
+_NEXT_VERSION: Mapping[str, Any] = {"ver": users.c.ver + 1, "ver_raised_at": func.now()}
 
 
 async def insert_user(connection: AsyncConnection, values: Mapping[str, Any]) -> User:
@@ -61,3 +62,46 @@ async def update_profile(
         .returning(*_COLUMNS)
     )
     return User(**(await connection.execute(statement)).mappings().one())
+
+
+async def raise_version(connection: AsyncConnection, user_id: UUID) -> None:
+    """End every token that was issued to the user until now."""
+    await connection.execute(update(users).where(users.c.id == user_id).values(**_NEXT_VERSION))
+
+
+async def replace_password(
+    connection: AsyncConnection,
+    user: User,
+    old: str,
+    new: str,
+) -> bool:
+    """Another password, which ends every token; False when either has changed meanwhile."""
+    statement = (
+        update(users)
+        .where(users.c.id == user.id, users.c.password_hash == old, users.c.ver == user.ver)
+        .values(password_hash=new, one_time_until=None, **_NEXT_VERSION)
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def use_once(connection: AsyncConnection, user_id: UUID) -> bool:
+    """Use the one-time password up; False when it was used, or its time is over."""
+    statement = (
+        update(users)
+        .where(users.c.id == user_id, users.c.one_time_until > func.now())
+        .values(one_time_until=func.now())
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def delete_user(connection: AsyncConnection, user_id: UUID) -> None:
+    """The user with all that hangs on the row; the id stays among the closed accounts."""
+    gone = await connection.execute(delete(users).where(users.c.id == user_id))
+    if gone.rowcount:
+        await connection.execute(insert(closed_accounts).values(user_id=user_id))
+
+
+async def find_hash(connection: AsyncConnection, user_id: UUID) -> str | None:
+    """The hash of the user's password."""
+    statement = select(users.c.password_hash).where(users.c.id == user_id)
+    return (await connection.execute(statement)).scalar_one_or_none()

@@ -1,22 +1,34 @@
-"""`/api/v1/auth/register` and `/api/v1/auth/me`."""
+"""`/api/v1/auth/register`, `/me` and `/password`."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from auth_service.accounts import service
-from auth_service.accounts.schemas import ProfilePatch, Registration, UserBody
+from auth_service.accounts import credentials, service
+from auth_service.accounts.schemas import (
+    Closing,
+    PasswordChange,
+    ProfilePatch,
+    Registration,
+    UserBody,
+)
 from auth_service.etag import if_match, not_modified
 from auth_service.events.dependencies import ClientOf
 from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.requests import MERGE_PATCH, json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions.dependencies import ProfileReader, ProfileWriter, own_site
+from auth_service.sessions.responses import set_cookies
 
 router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
 
 ME = "/api/v1/auth/me"
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+NO_STORE = {"Cache-Control": "no-store"}
+PASSWORD_CHANGE = {
+    "current_password": "correct horse battery",
+    "new_password": "a walk in the park, 1987",
+}
 REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"}
 
 
@@ -80,3 +92,50 @@ async def change_me(
     )
     headers = USER_DATA | {"ETag": service.etag_of(user)}
     return Response(UserBody.of(user).model_dump_json(), 200, headers, "application/json")
+
+
+@router.delete(
+    "/me",
+    status_code=204,
+    operation_id="accounts_close",
+    summary="Close your account",
+    responses=answers({204: None}, 400, 401, 403, 413, 415, 422, 429),
+    openapi_extra={"security": SIGNED_IN}
+    | request_body(Closing, ["application/json"], {"current_password": "correct horse battery"}),
+)
+async def close_me(
+    caller: ProfileWriter,
+    form: Annotated[Closing, Depends(json_body(Closing))],
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """The account and all its sessions, tokens and events are gone, for good."""
+    await credentials.close_account(resources, caller.user, form.current_password)
+    response = Response(None, 204, NO_STORE)
+    resources.cookies.clear(response)
+    return response
+
+
+@router.post(
+    "/password",
+    status_code=204,
+    operation_id="accounts_change_password",
+    summary="Change your password",
+    responses=answers({204: None}, 400, 401, 403, 413, 415, 422, 429),
+    openapi_extra={"security": SIGNED_IN}
+    | request_body(PasswordChange, ["application/json"], PASSWORD_CHANGE),
+)
+async def change_password(
+    caller: ProfileWriter,
+    form: Annotated[PasswordChange, Depends(json_body(PasswordChange))],
+    client: ClientOf,
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """Every other session ends; this one goes on with a new id, in new cookies."""
+    grant = await credentials.change_password(
+        resources, caller.user, form.current_password, form.new_password, client
+    )
+    response = Response(None, 204, NO_STORE)
+    set_cookies(resources.cookies, response, grant)
+    return response

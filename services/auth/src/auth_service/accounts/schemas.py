@@ -49,6 +49,7 @@ Name = Annotated[StrictStr, Field(min_length=1, max_length=120), AfterValidator(
 NewPassword = Annotated[
     StrictStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD), valid_unicode
 ]
+GivenPassword = Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD), valid_unicode]
 Instant = Annotated[datetime, PlainSerializer(instant, return_type=str)]
 
 
@@ -61,6 +62,23 @@ class Registration(BaseModel):
     password: NewPassword
     name: Name | None = None
     time_zone: TimeZone = "UTC"
+
+
+class PasswordChange(BaseModel):
+    """`POST /auth/password`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current_password: GivenPassword
+    new_password: NewPassword
+
+
+class Closing(BaseModel):
+    """`DELETE /auth/me`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current_password: GivenPassword
 
 
 class ProfilePatch(BaseModel):

@@ -35,16 +35,13 @@ async def register(resources: Resources, form: Registration, client: Client) -> 
         Busy: too many passwords are being hashed.
 
     """
-    passwords = resources.passwords
-    if await passwords.run(lambda: is_weak(form.password, form.email)):
-        field = FieldError("weak_password", "is easy to guess", pointer="/password")
-        raise WeakPassword(errors=[field])
+    await refuse_weak(resources, form.password, form.email, "/password")
     values = {
         "email": form.email,
         "email_key": email_key(form.email),
         "name": form.name,
         "time_zone": form.time_zone,
-        "password_hash": await passwords.hash(form.password),
+        "password_hash": await resources.passwords.hash(form.password),
     }
     try:
         async with resources.database.transaction() as connection:
@@ -56,6 +53,13 @@ async def register(resources: Resources, form: Registration, client: Client) -> 
         field = FieldError("email_taken", "has an account already", pointer="/email")
         raise EmailTaken(errors=[field]) from None
     return user
+
+
+async def refuse_weak(resources: Resources, password: str, email: str, pointer: str) -> None:
+    """Raises WeakPassword, which blames the field at `pointer`; Busy."""
+    if await resources.passwords.run(lambda: is_weak(password, email)):
+        field = FieldError("weak_password", "is easy to guess", pointer=pointer)
+        raise WeakPassword(errors=[field])
 
 
 async def change_profile(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.events.models import Client, EventType, security_events
@@ -25,3 +25,8 @@ async def record(
             session_id=session_id,
         )
     )
+
+
+async def forget(connection: AsyncConnection, user_id: UUID) -> None:
+    """Delete what is known of a user whose account is closed."""
+    await connection.execute(delete(security_events).where(security_events.c.user_id == user_id))

@@ -1,5 +1,7 @@
-"""The table of revoked sessions."""
+"""The table of revoked sessions, and the list that readers poll."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Column, DateTime, Index, Table, Uuid, text
@@ -20,3 +22,12 @@ revoked_sessions: Final = Table(
     ),
 )
 Index("revoked_sessions_revoked_at_idx", revoked_sessions.c.revoked_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What still matters: `at` in seconds since the epoch, least good version by user."""
+
+    at: int
+    sids: Sequence[str]
+    min_ver: Mapping[str, int]

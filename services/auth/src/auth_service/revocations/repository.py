@@ -1,13 +1,30 @@
-"""Revoked sessions in Postgres."""
+"""Revocations in Postgres: single sessions and tokens by id, all of a user's by version."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import ARRAY, JSON, BigInteger, Uuid, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth_service.revocations.models import revoked_sessions
+from auth_service.revocations.models import Revocations, revoked_sessions
+
+# One statement, so that the instant and both parts of the list are of one snapshot. A closed
+# account has no version: every one is below the greatest.
+_LISTED = text("""
+    SELECT extract(epoch FROM now())::bigint AS at,
+      (SELECT coalesce(array_agg(session_id ORDER BY session_id), '{}') FROM revoked_sessions
+       WHERE revoked_at > now() - make_interval(secs => :kept)) AS sids,
+      (SELECT coalesce(json_object_agg(id, ver), '{}') FROM (
+         SELECT id, ver FROM users
+         WHERE ver_raised_at > now() - make_interval(secs => :kept)
+         UNION ALL
+         SELECT user_id, 2147483647 FROM closed_accounts
+         WHERE closed_at > now() - make_interval(secs => :kept)
+         ORDER BY id
+       ) AS raised) AS min_ver
+""").columns(at=BigInteger, sids=ARRAY(Uuid), min_ver=JSON)
 
 
 async def revoke(
@@ -26,3 +43,16 @@ async def is_revoked(connection: AsyncConnection, session_id: UUID) -> bool:
     """Whether the session was ended for good."""
     statement = select(exists().where(revoked_sessions.c.session_id == session_id))
     return bool((await connection.execute(statement)).scalar_one())
+
+
+async def revoked_among(connection: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
+    """Those of `sessions` that were ended for good."""
+    column = revoked_sessions.c.session_id
+    result = await connection.execute(select(column).where(column.in_(sessions)))
+    return set(result.scalars())
+
+
+async def listed(connection: AsyncConnection, kept_seconds: float) -> Revocations:
+    """What was revoked in the last `kept_seconds`, and the instant by Postgres's clock."""
+    row = (await connection.execute(_LISTED, {"kept": kept_seconds})).one()
+    return Revocations(row.at, tuple(map(str, row.sids)), row.min_ver)

@@ -26,7 +26,9 @@ MAX_CONNECTIONS = 64
 
 # In one step: a session that runs out between two would come back, and without an end.
 END = """
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'state', 'revoked') end
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'revoked') end
+end
 """
 
 log = structlog.get_logger(__name__)
@@ -107,6 +109,30 @@ class SessionStore:
         async with _available():
             await self._redis.zrem(f"user_sessions:{user_id}", str(session_id))
             await self._end([_key(session_id)])
+
+    async def of_user(self, user_id: UUID) -> list[Session]:
+        """The sessions of a user that Redis has, the latest first."""
+        async with _available():
+            ids = (await self._index(user_id))[::-1]
+            pipeline = self._redis.pipeline(transaction=False)
+            for session_id in ids:
+                pipeline.hgetall(_key(session_id))
+            found = await pipeline.execute()
+        sessions = (_session(*pair) for pair in zip(ids, found, strict=True))
+        return [session for session in sessions if session is not None]
+
+    async def end_all(self, user_id: UUID, but: UUID | None = None) -> None:
+        """Mark every session of a user as revoked, `but` one."""
+        async with _available():
+            ids = [found for found in await self._index(user_id) if found != but]
+            if ids:
+                await self._redis.zrem(f"user_sessions:{user_id}", *map(str, ids))
+                await self._end([_key(session_id) for session_id in ids])
+
+    async def _index(self, user_id: UUID) -> list[UUID]:
+        """The ids of a user's sessions, the oldest first."""
+        members = await self._redis.zrange(f"user_sessions:{user_id}", 0, -1)
+        return [UUID(str(member)) for member in members]
 
     async def close(self) -> None:
         """Close the connections."""

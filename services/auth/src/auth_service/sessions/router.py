@@ -1,28 +1,41 @@
-"""`/api/v1/auth/login`, `/refresh` and `/logout`."""
+"""`/api/v1/auth/login`, `/refresh`, `/logout`, `/logout-all` and `/sessions`."""
 
 import asyncio
-import time
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from auth_service.cookies import CookieProfile
 from auth_service.cross_site import refuse_cross_site
+from auth_service.etag import not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
-from auth_service.openapi import answers, request_body
+from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions import service
-from auth_service.sessions.dependencies import own_site, refresh_claims, sessions_to_end
+from auth_service.sessions.dependencies import (
+    ProfileReader,
+    ProfileWriter,
+    own_site,
+    refresh_claims,
+    sessions_to_end,
+)
 from auth_service.sessions.errors import SessionRevoked, TokenExpired
-from auth_service.sessions.models import Grant
-from auth_service.sessions.schemas import GrantBody, Login, LoginBody
+from auth_service.sessions.responses import set_cookies
+from auth_service.sessions.schemas import (
+    GrantBody,
+    Login,
+    LoginBody,
+    OwnSessionBody,
+    OwnSessions,
+)
 from auth_service.telemetry import identify
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
 
 NO_STORE = {"Cache-Control": "no-store"}
+USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
 
 
@@ -46,7 +59,7 @@ async def login(
     identify(request, user.id, grant.session_id)
     body = LoginBody.for_user(user, grant).model_dump_json()
     response = Response(body, 200, NO_STORE, "application/json")
-    _set_cookies(resources.cookies, response, grant)
+    set_cookies(resources.cookies, response, grant)
     resources.cookies.set_device(response, resources.devices.issue(user.id))
     return response
 
@@ -75,7 +88,7 @@ async def refresh(
         resources.cookies.clear(response)
         return response
     response = Response(GrantBody.of(grant).model_dump_json(), 200, NO_STORE, "application/json")
-    _set_cookies(resources.cookies, response, grant)
+    set_cookies(resources.cookies, response, grant)
     return response
 
 
@@ -103,9 +116,69 @@ async def logout(
     return response
 
 
-def _set_cookies(profile: CookieProfile, response: Response, grant: Grant) -> None:
-    """Each cookie lives as long as its token."""
-    now = int(time.time())
-    profile.set_access(response, grant.access.text, grant.access.expires_at - now)
-    if grant.refresh is not None:
-        profile.set_refresh(response, grant.refresh.text, grant.refresh.expires_at - now)
+@router.post(
+    "/logout-all",
+    status_code=204,
+    operation_id="sessions_logout_all",
+    summary="Sign out everywhere",
+    responses=answers({204: None}, 400, 401, 403, 413, 422),
+    openapi_extra={"security": SIGNED_IN},
+)
+async def logout_all(
+    caller: ProfileWriter,
+    client: ClientOf,
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """Ends every session of the user, this one too; personal access tokens stay."""
+    await service.end_all(resources, caller.user, caller.claims.session_id, client)
+    response = Response(None, 204, NO_STORE)
+    resources.cookies.clear(response)
+    return response
+
+
+@router.get(
+    "/sessions",
+    operation_id="sessions_list",
+    summary="Your sessions",
+    responses=answers({200: OwnSessions, 304: None}, 400, 401, 403, 422),
+    openapi_extra={"security": SIGNED_IN},
+)
+async def list_sessions(
+    request: Request,
+    caller: ProfileReader,
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """Those that go on, the latest first; `last_seen_at` is of the last refresh."""
+    found = await service.standing_sessions(resources, caller.user)
+    current = caller.claims.session_id
+    items = [OwnSessionBody.of(session, current=session.id == current) for session in found]
+    body = OwnSessions(items=items).model_dump_json()
+    headers = USER_DATA | {"ETag": opaque_etag("sessions", caller.user.id, body)}
+    if not_modified(request, headers["ETag"]):
+        return Response(None, 304, headers)
+    return Response(body, 200, headers, "application/json")
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    operation_id="sessions_end",
+    summary="End one of your sessions",
+    responses=answers({204: None}, 400, 401, 403, 404, 413, 422),
+    openapi_extra={"security": SIGNED_IN},
+)
+async def end_session(
+    session_id: UUID,
+    caller: ProfileWriter,
+    client: ClientOf,
+    resources: Annotated[Resources, Depends(get_resources)],
+    _: Annotated[None, Depends(no_query)],
+) -> Response:
+    """Its tokens are dead at once here, and within three seconds everywhere."""
+    await service.end_own(resources, caller.user, session_id, client)
+    response = Response(None, 204, NO_STORE)
+    if session_id == caller.claims.session_id:
+        resources.cookies.clear(response)
+    return response

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from auth_service.accounts.models import User
-from auth_service.accounts.rules import MAX_EMAIL, MAX_PASSWORD
-from auth_service.accounts.schemas import Instant, UserBody, valid_unicode
-from auth_service.sessions.models import Grant
+from auth_service.accounts.rules import MAX_EMAIL
+from auth_service.accounts.schemas import GivenPassword, Instant, UserBody, valid_unicode
+from auth_service.sessions.models import Grant, Session
 
 
 class Login(BaseModel):
@@ -18,7 +18,7 @@ class Login(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Annotated[StrictStr, Field(min_length=1, max_length=MAX_EMAIL), valid_unicode]
-    password: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD), valid_unicode]
+    password: GivenPassword
 
 
 class SessionBody(BaseModel):
@@ -56,3 +56,32 @@ class LoginBody(GrantBody):
         return cls(
             user=UserBody.of(user), access_expires_at=body.access_expires_at, session=body.session
         )
+
+
+class OwnSessionBody(BaseModel):
+    """One of the caller's sessions; `current` is the one that asks."""
+
+    id: UUID
+    created_at: Instant
+    last_seen_at: Instant
+    user_agent: str | None
+    ip: str | None
+    current: bool
+
+    @classmethod
+    def of(cls, session: Session, *, current: bool) -> "OwnSessionBody":
+        """What may be shown of `session`."""
+        return cls(
+            id=session.id,
+            created_at=datetime.fromtimestamp(session.created_ms / 1000, UTC),
+            last_seen_at=datetime.fromtimestamp(session.seen_ms / 1000, UTC),
+            user_agent=session.user_agent,
+            ip=session.ip,
+            current=current,
+        )
+
+
+class OwnSessions(BaseModel):
+    """`GET /auth/sessions`."""
+
+    items: list[OwnSessionBody]

@@ -16,7 +16,7 @@ from auth_service.accounts import repository as accounts
 from auth_service.accounts.errors import InvalidCredentials
 from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
-from auth_service.errors import Unavailable
+from auth_service.errors import NotFound, Unavailable
 from auth_service.events.models import Client, EventType
 from auth_service.events.repository import record
 from auth_service.ids import uuid7
@@ -49,10 +49,7 @@ async def login(resources: Resources, form: Login, client: Client) -> tuple[User
         await record(connection, user.id, "signed_in", client, session.id)
     for session_id in ended:
         await end(resources, session_id, user.id, client, "session_ended")
-    refresh = issue_refresh(resources, session, session.generation, session.rotated_ms)
-    return user, Grant(
-        session.id, refresh.expires_at, issue_access(resources, user, session), refresh
-    )
+    return user, grant(resources, user, session)
 
 
 async def _authenticate(resources: Resources, form: Login, client: Client) -> User:
@@ -65,11 +62,20 @@ async def _authenticate(resources: Resources, form: Login, client: Client) -> Us
             async with resources.database.transaction() as connection:
                 await record(connection, user.id, "sign_in_failed", client)
         raise InvalidCredentials
+    if user.one_time_until is not None:
+        await _use_once(resources, user)
     if resources.passwords.is_outdated(encoded):
         stronger = await resources.passwords.hash(form.password)
         async with resources.database.transaction() as connection:
             await accounts.replace_hash(connection, user.id, encoded, stronger)
     return user
+
+
+async def _use_once(resources: Resources, user: User) -> None:
+    """A one-time password signs in once. Raises InvalidCredentials."""
+    async with resources.database.transaction() as connection:
+        if not await accounts.use_once(connection, user.id):
+            raise InvalidCredentials
 
 
 def _key_of(email: str) -> str:
@@ -117,6 +123,13 @@ def issue_refresh(resources: Resources, session: Session, generation: int, issue
     """The refresh token of a generation: the same bytes each time."""
     claims = rules.refresh_claims(resources.settings.issuer, session, generation, issued_ms)
     return Token(resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
+
+
+def grant(resources: Resources, user: User, session: Session) -> Grant:
+    """Both tokens of a session that begins."""
+    refresh = issue_refresh(resources, session, session.generation, session.rotated_ms)
+    access = issue_access(resources, user, session)
+    return Grant(session.id, refresh.expires_at, access, refresh)
 
 
 async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -> Grant:
@@ -212,3 +225,56 @@ async def end(
         await resources.sessions.end(session_id, user_id)
     except Unavailable:
         log.warning("session_left_in_redis", session_id=str(session_id))
+
+
+async def standing_sessions(resources: Resources, user: User) -> list[Session]:
+    """The user's sessions that go on, the latest first.
+
+    Raises:
+        SessionsUnavailable, Unavailable: nobody can say.
+
+    """
+    found = await resources.sessions.of_user(user.id)
+    async with resources.database.transaction() as connection:
+        ended = await revocations.revoked_among(connection, [session.id for session in found])
+    return [
+        session
+        for session in found
+        if session.active and session.ver >= user.ver and session.id not in ended
+    ]
+
+
+async def end_own(resources: Resources, user: User, session_id: UUID, client: Client) -> None:
+    """End one of the user's sessions.
+
+    Raises:
+        NotFound: there is none, it is somebody else's, or it has ended.
+        SessionsUnavailable, Unavailable: nothing has been ended.
+
+    """
+    if session_id not in {session.id for session in await standing_sessions(resources, user)}:
+        raise NotFound
+    await end(resources, session_id, user.id, client, "session_ended")
+
+
+async def end_all(
+    resources: Resources, user: User, session_id: UUID | None, client: Client
+) -> None:
+    """End every session of the user for good, on the word of the one with `session_id`.
+
+    Raises:
+        Unavailable: Postgres cannot be reached, and nothing has been ended.
+
+    """
+    async with resources.database.transaction() as connection:
+        await accounts.raise_version(connection, user.id)
+        await record(connection, user.id, "signed_out", client, session_id)
+    await forget_sessions(resources, user.id)
+
+
+async def forget_sessions(resources: Resources, user_id: UUID, but: UUID | None = None) -> None:
+    """Tell Redis, as far as it can be reached, of sessions whose end is in Postgres already."""
+    try:
+        await resources.sessions.end_all(user_id, but)
+    except Unavailable:
+        log.warning("sessions_left_in_redis", user_id=str(user_id))

@@ -1,0 +1,94 @@
+"""What asks for the password once more: changing it, and closing the account."""
+
+from dataclasses import replace
+
+import structlog
+
+from auth_service.accounts import repository
+from auth_service.accounts.errors import WrongPassword
+from auth_service.accounts.models import User
+from auth_service.accounts.service import refuse_weak
+from auth_service.errors import FieldError, Unavailable
+from auth_service.events import repository as events
+from auth_service.events.models import Client
+from auth_service.resources import Resources
+from auth_service.sessions import rules
+from auth_service.sessions import service as sessions
+from auth_service.sessions.errors import SessionRevoked
+from auth_service.sessions.models import Grant, Session
+
+log = structlog.get_logger(__name__)
+
+
+async def change_password(
+    resources: Resources, user: User, current: str, new: str, client: Client
+) -> Grant:
+    """Another password, and a new session in place of all others.
+
+    The new session is in Redis before Postgres ends the old ones, so that a failure on the way
+    leaves everything as it was.
+
+    Raises:
+        WeakPassword: the new one is easy to guess.
+        WrongPassword: the current one is not right.
+        SessionRevoked: the caller's session was ended meanwhile.
+        Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
+
+    """
+    await refuse_weak(resources, new, user.email, "/new_password")
+    old = await _confirmed(resources, user, current)
+    encoded = await resources.passwords.hash(new)
+    raised = replace(user, ver=user.ver + 1)
+    session = sessions.new_session(raised, client)
+    await resources.sessions.add(session, rules.MAX_SESSIONS)
+    try:
+        await _replace(resources, user, old, encoded, session, client)
+    except BaseException:
+        await _drop(resources, session)
+        raise
+    await sessions.forget_sessions(resources, user.id, but=session.id)
+    return sessions.grant(resources, raised, session)
+
+
+async def _replace(
+    resources: Resources, user: User, old: str, new: str, session: Session, client: Client
+) -> None:
+    """Raises SessionRevoked when another request changed the password or ended all sessions."""
+    async with resources.database.transaction() as connection:
+        if not await repository.replace_password(connection, user, old, new):
+            raise SessionRevoked
+        await events.record(connection, user.id, "password_changed", client, session.id)
+
+
+async def close_account(resources: Resources, user: User, current: str) -> None:
+    """Delete the account with its sessions, tokens and events; its id is never used again.
+
+    Raises:
+        WrongPassword: the current password is not right.
+        Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
+
+    """
+    await _confirmed(resources, user, current)
+    async with resources.database.transaction() as connection:
+        await repository.delete_user(connection, user.id)
+        await events.forget(connection, user.id)
+    await sessions.forget_sessions(resources, user.id)
+
+
+async def _confirmed(resources: Resources, user: User, password: str) -> str:
+    """The hash of the password, which was the right one. Raises WrongPassword."""
+    async with resources.database.transaction() as connection:
+        encoded = await repository.find_hash(connection, user.id)
+    if not await resources.passwords.verify(encoded, password) or encoded is None:
+        raise WrongPassword(
+            errors=[FieldError("invalid_credentials", "is not right", pointer="/current_password")]
+        )
+    return encoded
+
+
+async def _drop(resources: Resources, session: Session) -> None:
+    """Take back a session that nobody was told of."""
+    try:
+        await resources.sessions.end(session.id, session.user_id)
+    except Unavailable:
+        log.warning("session_left_in_redis", session_id=str(session.id))

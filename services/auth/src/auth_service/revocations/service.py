@@ -1,0 +1,17 @@
+"""Gives readers the present list, signed only for those that do not have it yet."""
+
+from auth_service.resources import Resources
+from auth_service.revocations import repository, rules
+from auth_service.revocations.models import Revocations
+
+
+async def current(resources: Resources) -> Revocations:
+    """What was revoked in the last ten minutes. Raises Unavailable."""
+    async with resources.database.transaction() as connection:
+        return await repository.listed(connection, rules.KEPT_SECONDS)
+
+
+def signed(resources: Resources, revocations: Revocations) -> str:
+    """A compact JWS of `revocations`. Raises KeysUnavailable."""
+    claims = rules.claims_of(resources.settings.issuer, revocations)
+    return resources.keys.sign(rules.LIST_TYPE, claims)
