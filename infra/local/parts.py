@@ -142,6 +142,7 @@ def _expenses(place: Place) -> Part:
         "EXPENSES_CACHE_URL": f"redis://expenses@{HOST}:{place.ports['cache']}/0",
         "EXPENSES_CACHE_PASSWORD_FILE": str(secrets / "cache_password"),
         "EXPENSES_JWKS_URL": f"{place.url('auth')}/.well-known/jwks.json",
+        "EXPENSES_REVOCATIONS_URL": f"{place.url('auth')}/internal/v1/revocations",
         "EXPENSES_CURSOR_KEY_FILE": str(secrets / "cursor_key"),
     })  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Users in Postgres."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,21 @@ async def use_once(connection: AsyncConnection, user_id: UUID) -> bool:
         .values(one_time_until=func.now())
     )
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def set_disabled(connection: AsyncConnection, user_id: UUID, *, disabled: bool) -> None:
+    """Disabling ends every token, once; enabling brings none back."""
+    same = users.c.disabled_at.is_not(None) if disabled else users.c.disabled_at.is_(None)
+    values = {"disabled_at": func.now(), **_NEXT_VERSION} if disabled else {"disabled_at": None}
+    await connection.execute(update(users).where(users.c.id == user_id, ~same).values(**values))
+
+
+async def set_one_time_password(
+    connection: AsyncConnection, user_id: UUID, encoded: str, until: datetime
+) -> None:
+    """A password for one sign-in before `until`, which ends every token."""
+    values = {"password_hash": encoded, "one_time_until": until, **_NEXT_VERSION}
+    await connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
 async def delete_user(connection: AsyncConnection, user_id: UUID) -> None:
