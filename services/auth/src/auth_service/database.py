@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from auth_service.deadline import at_most
 from auth_service.errors import Unavailable
 
 CONNECT_SECONDS = 2.0
@@ -52,14 +53,15 @@ class Database:
     ) -> AsyncIterator[AsyncConnection]:
         """BEGIN … COMMIT, or ROLLBACK when the block raises.
 
-        `seconds` after the call the connection is cut, so that a server that hangs costs no more.
+        `seconds` after the call, or when the request's time is over, the connection is cut, so that
+        a server that hangs costs no more.
 
         Raises:
             Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
             IntegrityError: a constraint decided; `constraint_name` tells which.
 
         """
-        started = time.monotonic()
+        ends = time.monotonic() + at_most(seconds)
         try:
             connection = await self._checkout()
         except (
@@ -71,8 +73,7 @@ class Database:
         ) as error:
             raise _unavailable(error) from error
         try:
-            left = seconds - (time.monotonic() - started)
-            async with _deadline(connection, left), connection.begin():
+            async with _deadline(connection, ends - time.monotonic()), connection.begin():
                 yield connection
         except DBAPIError as error:
             if not _is_passing(error):
@@ -83,7 +84,7 @@ class Database:
 
     async def _checkout(self) -> AsyncConnection:
         """A connection whose socket is open: a restarted server has closed those in the pool."""
-        async with asyncio.timeout(CHECKOUT_SECONDS):
+        async with asyncio.timeout(at_most(CHECKOUT_SECONDS)):
             while True:
                 connection = await self.engine.connect()
                 if not (await _driver(connection)).is_closed():

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from auth_service import SERVICE, __version__
+from auth_service import SERVICE, __version__, deadline
 from auth_service.metrics import Metrics
 from auth_service.problems import plain
 
@@ -89,6 +89,7 @@ class Telemetry:
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
+        deadline.begin()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()

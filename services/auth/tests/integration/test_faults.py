@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from auth_service.ids import uuid7
 from auth_service.settings import Settings
 from tests import postgres as servers
 from tests.actors import AUTH, PASSWORD, client_of, sign_in, started
@@ -54,6 +55,11 @@ async def all_refused(client: httpx.AsyncClient) -> None:
         ("POST", "logout", None),
         ("GET", "me", None),
         ("PATCH", "me", {"name": "x"}),
+        ("DELETE", "me", {"current_password": PASSWORD}),
+        ("POST", "password", {"current_password": PASSWORD, "new_password": PASSWORD + "!"}),
+        ("POST", "logout-all", None),
+        ("GET", "sessions", None),
+        ("DELETE", f"sessions/{uuid7()}", None),
     ]
     await asyncio.gather(*(refused(client, *call) for call in calls))
 
@@ -81,6 +87,27 @@ async def test_without_postgres_nothing_is_lost(
         assert (await client.post(f"{AUTH}/refresh")).status_code == 200
         assert (await client.post(f"{AUTH}/logout")).status_code == 204
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_with_both_hung_the_answer_comes_in_time_too(
+    alone: Settings, own_postgres: servers.Postgres
+) -> None:
+    """A server that answers just before its time-out, then one that does not: less than the sum."""
+    with Valkey() as server:
+        own = alone.model_copy(update={"redis_url": server.url})
+        async with started(own) as app, client_of(app) as client:
+            await sign_in(client, "slow@example.com")
+            server.signal(signal.SIGSTOP)
+            late = asyncio.get_running_loop().call_later(1.3, server.signal, signal.SIGCONT)
+            stop = asyncio.get_running_loop().call_later(0.4, own_postgres.signal, signal.SIGSTOP)
+            try:
+                await refused(client, "POST", "login", FORM | {"email": "slow@example.com"})
+                await refused(client, "POST", "refresh", None)
+            finally:
+                late.cancel()
+                stop.cancel()
+                own_postgres.signal(signal.SIGCONT)
+                server.signal(signal.SIGCONT)
 
 
 async def test_started_before_its_tables_it_heals_alone(

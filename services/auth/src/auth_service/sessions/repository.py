@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from auth_service.deadline import at_most
 from auth_service.keys.rules import base64url, base64url_decode
 from auth_service.sessions.errors import SessionsUnavailable
 from auth_service.sessions.models import Outcome, Session
@@ -142,7 +143,7 @@ class SessionStore:
 @asynccontextmanager
 async def _available() -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(TOGETHER_SECONDS):
+        async with asyncio.timeout(at_most(TOGETHER_SECONDS)):
             yield
     except (RedisError, OSError, TimeoutError) as error:
         log.warning("sessions_unavailable", reason=type(error).__name__)
