@@ -133,6 +133,7 @@ def running_gateway(
         "PATH": os.environ["PATH"],
         "TRAEFIK_BIN": traefik_binary(),
         "GATEWAY_ADDRESS": f"127.0.0.1:{port}",
+        "GATEWAY_EXCHANGE_ADDRESS": f"127.0.0.1:{free_port()}",
         "GATEWAY_STATE": str(folder),
         "AUTH_URL": auth_url,
         "EXPENSES_URL": expenses_url,

@@ -15,6 +15,8 @@ OPTIONS = [
     "checkNewVersion",
     "sendAnonymousUsage",
     "trustedIPs",
+    "notAppendXForwardedFor",
+    "accessLogs",
     "maxHeaderBytes",
     "sanitizePath",
     "encodeQuerySemicolons",
@@ -43,6 +45,7 @@ def complete_environment(folder: Path) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "TRAEFIK_BIN": traefik_binary(),
         "GATEWAY_ADDRESS": f"127.0.0.1:{free_port()}",
+        "GATEWAY_EXCHANGE_ADDRESS": f"127.0.0.1:{free_port()}",
         "GATEWAY_STATE": str(folder),
         "AUTH_URL": "http://127.0.0.1:1",
         "EXPENSES_URL": "http://127.0.0.1:1",
@@ -94,7 +97,7 @@ def test_a_missing_address_is_logged_plainly_and_healthz_is_not_true(tmp_path: P
         wait_until(lambda: status_of(f"{gateway.url}/healthz") == 404, what="listening")
 
 
-@pytest.mark.parametrize("file", ["common.yml", "auth.yml", "expenses.yml"])
+@pytest.mark.parametrize("file", ["common.yml", "auth.yml", "expenses.yml", "tokens.yml"])
 @pytest.mark.parametrize(
     ("old", "new"),
     [("http:\n", "http:\n  routerz: {}\n"), ("http:\n", "http: [\n"), ("http:\n", "{{ nonsense }}\nhttp:\n")],
@@ -123,8 +126,8 @@ def test_everything_loads_without_an_error(stack: Stack) -> None:
 
 
 def test_the_same_files_serve_containers() -> None:
-    """`start` replaces exactly these two; the containers use them as they are."""
-    assert re.findall(r"address: (.*)", STATIC) == ['":8080"', '"127.0.0.1:8079"']
+    """`start` replaces exactly these; the containers use them as they are."""
+    assert re.findall(r"address: (.*)", STATIC) == ['":8080"', '"127.0.0.1:8079"', '"127.0.0.1:8078"']
     assert "docker" not in STATIC
     assert "\napi:" not in STATIC
     assert "http3" not in STATIC
@@ -133,10 +136,11 @@ def test_the_same_files_serve_containers() -> None:
 def test_probe_for_the_container_health_check(stack: Stack) -> None:
     """`traefik healthcheck` asks the loopback entry point of the same static file."""
     del stack  # only so that a working Traefik is known to be there
-    port, probe = free_port(), free_port()
+    port, probe, exchange = free_port(), free_port(), free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        edits = ('":8080"', f'"127.0.0.1:{port}"'), ('"127.0.0.1:8079"', f'"127.0.0.1:{probe}"')
+        ports = (":8080", port), ("127.0.0.1:8079", probe), ("127.0.0.1:8078", exchange)
+        edits = [(f'"{address}"', f'"127.0.0.1:{free}"') for address, free in ports]
         source = edited_copy(folder, "traefik.yml", *edits)
         arguments = [traefik_binary(), f"--configFile={source}/traefik.yml"]
         check = [arguments[0], "healthcheck", arguments[1]]

@@ -22,6 +22,7 @@ PIECE = b"x" * 65536
 PIECES = 640  # 40 MiB
 
 seen: list[str] = []
+exchanges: list[dict[str, Any]] = []
 state = {"ready": True, "sent": 0, "received": 0}
 released = asyncio.Event()
 
@@ -47,6 +48,8 @@ async def problem(scope: Scope, send: Send, status: int, detail: str, path: str)
     headers = [(b"x-request-id", request_id), (b"cache-control", b"no-store")]
     if status in {429, 503}:
         headers.append((b"retry-after", b"7" if detail == "own" else b"2"))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     await reply_json(send, status, document, *headers)
 
 
@@ -63,7 +66,7 @@ async def control(scope: Scope, send: Send) -> None:
         state["ready"] = query["ready"] == ["1"]
     if "release" in query:
         released.set()
-    await reply_json(send, 200, {"seen": seen, **state})
+    await reply_json(send, 200, {"seen": seen, "exchanges": exchanges, **state})
 
 
 async def body_length(receive: Receive, limit: int | None = None) -> int:
@@ -94,6 +97,23 @@ async def own_problem(scope: Scope, receive: Receive, send: Send) -> None:
     await body_length(receive)
     status = int(scope["path"].rsplit("-", 1)[1])
     await problem(scope, send, status, "own", scope["path"])
+
+
+async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /internal/v1/exchange`; what follows `ea_pat_` chooses the answer: `401`, `hang`, `silent`, anything."""
+    length = await body_length(receive)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    exchanges.append({"method": scope["method"], "headers": headers, "body_bytes": length})
+    sent = [value for name, value in headers if name == "authorization"]
+    asked = sent[0].partition("ea_pat_")[2]
+    if asked == "hang":
+        await asyncio.Event().wait()
+    if len(sent) != 1 or asked.isdecimal():
+        await problem(scope, send, int(asked) if len(sent) == 1 else 400, "own", scope["path"])
+    else:
+        request_id = dict(scope["headers"]).get(b"x-request-id", b"made-by-exchange")
+        token = [] if asked == "silent" else [(b"authorization", b"Bearer access.token.signed")]
+        await reply(send, 200, b"", [(b"content-length", b"0"), (b"x-request-id", request_id), *token])
 
 
 async def take_import(scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,6 +162,7 @@ ANSWERS = {
     "own-429": own_problem,
     "own-500": own_problem,
     "own-503": own_problem,
+    "exchange": exchange,
     "import": take_import,
     "stream": stream,
     "hang": hang,

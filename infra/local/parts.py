@@ -14,6 +14,7 @@ from infra.local.bootstrap import ROOT
 
 HOST = "127.0.0.1"
 ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
+PORTS = (*ORDER, "exchange")  # the gateway asks auth at a port of its own, which nobody else uses
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 ANSWER_SECONDS = 2.0
 # Our own parts are asked directly, whatever proxy this machine's environment names.
@@ -153,6 +154,7 @@ def _gateway(place: Place) -> Part:
     environment = {
         **base_environment(place.data, ["GATEWAY_"]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
+        "GATEWAY_EXCHANGE_ADDRESS": f"{HOST}:{place.ports['exchange']}",
         "GATEWAY_STATE": str(state),
         "TRAEFIK_BIN": str(servers.TRAEFIK),
         "AUTH_URL": place.url("auth"),

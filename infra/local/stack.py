@@ -21,7 +21,7 @@ from typing import ClassVar, Self
 from infra.local import servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
-from infra.local.parts import HOST, ORDER, Place, base_environment, build
+from infra.local.parts import HOST, ORDER, PORTS, Place, base_environment, build
 from infra.local.process import Process, end_leftovers
 
 START_SECONDS = 60.0
@@ -225,8 +225,8 @@ class Stack:
 
 
 def _ports(gateway: int) -> dict[str, int]:
-    """A free port for each part; the gateway's is given, or free when that is 0."""
-    sockets = {name: socket.socket() for name in ORDER}
+    """A free port for each purpose; the gateway's is given, or free when that is 0."""
+    sockets = {name: socket.socket() for name in PORTS}
     try:
         for name, probe in sockets.items():
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
