@@ -14,6 +14,7 @@ class JwksServer:
         self.status = status
         self.headers: dict[str, str] = {"Content-Type": "application/json"}
         self.paths: list[str] = []
+        self.conditions: list[str | None] = []
         self.delay = threading.Event()
         self.delay.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -45,6 +46,7 @@ class JwksServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.paths.append(self.path)
+                outer.conditions.append(self.headers["If-None-Match"])
                 outer.delay.wait()
                 self.send_response(outer.status)
                 for name, value in outer.headers.items():

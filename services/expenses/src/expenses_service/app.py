@@ -14,6 +14,7 @@ from expenses_service.metrics import Metrics
 from expenses_service.reports.router import router as reports
 from expenses_service.requests import limit_body
 from expenses_service.resources import open_resources
+from expenses_service.revocations.metrics import RevocationMetrics
 from expenses_service.settings import Settings, load
 from expenses_service.telemetry import Telemetry, configure_logging
 
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings) as resources:
             app.state.resources = resources
+            app.state.metrics.registry.register(RevocationMetrics(resources.revocations))
             yield
 
     app = FastAPI(

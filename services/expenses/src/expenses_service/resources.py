@@ -11,6 +11,7 @@ from expenses_service.cache.service import ReplyCache, open_replies
 from expenses_service.database import Database
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
+from expenses_service.revocations.service import RevocationReader, open_reader
 from expenses_service.settings import Settings
 
 
@@ -22,6 +23,7 @@ class Resources:
     database: Database
     cache: ReplyCache
     keys: KeyRing
+    revocations: RevocationReader
     authenticator: Authenticator
     cursor_key: bytes
 
@@ -49,12 +51,21 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         keys = open_key_ring(url=settings.jwks_url, path=settings.jwks_file)
         stack.push_async_callback(keys.close)
         await keys.start()
+        revocations = open_reader(
+            settings.revocations_url,
+            keys,
+            settings.issuer,
+            poll_seconds=settings.revocations_poll_seconds,
+        )
+        stack.push_async_callback(revocations.close)
+        await revocations.start()
         yield Resources(
             settings=settings,
             database=database,
             cache=cache,
             keys=keys,
-            authenticator=Authenticator(keys, settings.issuer),
+            revocations=revocations,
+            authenticator=Authenticator(keys, settings.issuer, revocations.is_revoked),
             cursor_key=settings.cursor_key(),
         )
 

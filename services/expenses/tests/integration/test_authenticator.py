@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from expenses_service.authentication.errors import InvalidToken, TokenExpired
+from expenses_service.authentication.errors import InvalidToken, SessionRevoked, TokenExpired
 from expenses_service.authentication.service import Authenticator
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.repository import HttpKeySource
@@ -23,8 +23,11 @@ class World:
     def __init__(self, server: JwksServer) -> None:
         self.server = server
         self.now = time.time()
+        self.revoked = False
         self.ring = KeyRing(HttpKeySource(server.url), lambda: self.now)
-        self.authenticator = Authenticator(self.ring, ISSUER, lambda: self.now)
+        self.authenticator = Authenticator(
+            self.ring, ISSUER, lambda _: self.revoked, lambda: self.now
+        )
 
 
 @pytest.fixture
@@ -50,6 +53,18 @@ async def test_expiry_is_asked_again_on_each_hit(world: World) -> None:
     for _ in range(2):
         with pytest.raises(TokenExpired):
             await world.authenticator.authenticate(text)
+
+
+async def test_revocation_is_asked_again_on_each_hit(world: World) -> None:
+    text = KEY.token(access_claims())
+    await world.authenticator.authenticate(text)
+    world.revoked = True
+    for _ in range(2):
+        with pytest.raises(SessionRevoked):
+            await world.authenticator.authenticate(text)
+    world.now += 331
+    with pytest.raises(TokenExpired):
+        await world.authenticator.authenticate(text)
 
 
 async def test_a_key_that_was_withdrawn_ends_its_remembered_tokens(world: World) -> None:

@@ -10,6 +10,13 @@ class TokenExpired(NotAuthenticated):
     default_detail = "The access token has expired."
 
 
+class SessionRevoked(NotAuthenticated):
+    """The session of the token was ended, or all tokens of its version were."""
+
+    code = "session_revoked"
+    default_detail = "The session was ended: sign in again."
+
+
 class InvalidToken(NotAuthenticated):
     """Any other failed check."""
 

@@ -18,6 +18,7 @@ from expenses_service.authentication.models import Principal, UnverifiedToken
 from expenses_service.keys.models import PublicKey
 from expenses_service.keys.rules import KID_SHAPE
 
+ACCESS_TYPE = "at+jwt"
 AUDIENCE = "expense-app"
 MAX_TOKEN_BYTES = 4096
 LEEWAY_SECONDS = 30
@@ -33,18 +34,20 @@ _SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*"
 _CLIENTS = frozenset({"web", "pat"})
 
 
-def read_token(text: str) -> UnverifiedToken:
+def read_token(
+    text: str, kind: str = ACCESS_TYPE, most_bytes: int = MAX_TOKEN_BYTES
+) -> UnverifiedToken:
     """Check size and form before anything is believed or any key is sought.
 
     Raises:
-        InvalidToken: more than 4 KB, not three base64url parts, or a header that is not exactly
-            `alg`, `typ=at+jwt` and a `kid` of 43 base64url characters.
+        InvalidToken: more than `most_bytes`, not three base64url parts, or a header that is not
+            exactly `alg`, `typ` of this `kind` and a `kid` of 43 base64url characters.
 
     """
-    if len(text) > MAX_TOKEN_BYTES or not _COMPACT.fullmatch(text):
+    if len(text) > most_bytes or not _COMPACT.fullmatch(text):
         raise InvalidToken
     header = _strict_object(_decode(text.partition(".")[0]))
-    if header.keys() != _HEADER_MEMBERS or header["typ"] != "at+jwt":
+    if header.keys() != _HEADER_MEMBERS or header["typ"] != kind:
         raise InvalidToken
     kid = header["kid"]
     if not isinstance(kid, str) or not KID_SHAPE.fullmatch(kid):
@@ -55,24 +58,34 @@ def read_token(text: str) -> UnverifiedToken:
 def verify_token(token: UnverifiedToken, key: PublicKey, *, issuer: str, now: float) -> Principal:
     """The principal that `token` names, if `key` signed it and every claim holds at `now`.
 
-    The algorithm is the key's; a token that names another one is refused by PyJWT.
-
     Raises:
         TokenExpired: the token is good but for its `exp`.
         InvalidToken: anything else.
 
     """
-    try:
-        payload = jwt.PyJWS().decode(token.text, key.rsa, algorithms=[key.algorithm])
-    except jwt.PyJWTError as error:
-        raise InvalidToken from error
-    claims = _strict_object(payload)
+    claims = verified_claims(token, key)
     if claims.get("iss") != issuer or claims.get("aud") != AUDIENCE:
         raise InvalidToken
     principal = _principal(claims)
     _check_times(_instant(claims, "iat"), _instant(claims, "exp"), now)
     check_alive(principal, now)
     return principal
+
+
+def verified_claims(token: UnverifiedToken, key: PublicKey) -> dict[str, Any]:
+    """The claims of a token that `key` signed, none of which has been judged.
+
+    The algorithm is the key's; a token that names another one is refused by PyJWT.
+
+    Raises:
+        InvalidToken: the signature is not good, or the payload is no JSON object.
+
+    """
+    try:
+        payload = jwt.PyJWS().decode(token.text, key.rsa, algorithms=[key.algorithm])
+    except jwt.PyJWTError as error:
+        raise InvalidToken from error
+    return _strict_object(payload)
 
 
 def check_alive(principal: Principal, now: float) -> None:

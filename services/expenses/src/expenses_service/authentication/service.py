@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from expenses_service.authentication.errors import InvalidToken
+from expenses_service.authentication.errors import InvalidToken, SessionRevoked
 from expenses_service.authentication.models import Principal
 from expenses_service.authentication.rules import (
     MAX_TOKEN_BYTES,
@@ -32,14 +32,21 @@ class Authenticator:
     at most 10,000 of them, and everything that can change is asked again on each use.
     """
 
-    def __init__(self, ring: KeyRing, issuer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        issuer: str,
+        is_revoked: Callable[[Principal], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._ring = ring
         self._issuer = issuer
+        self._is_revoked = is_revoked
         self._clock = clock
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def authenticate(self, text: str) -> Principal:
-        """Raises TokenExpired, InvalidToken, KeysUnavailable."""
+        """Raises TokenExpired, SessionRevoked, InvalidToken, KeysUnavailable."""
         if len(text) > MAX_TOKEN_BYTES:
             raise InvalidToken
         digest = hashlib.sha256(text.encode()).digest()
@@ -52,8 +59,10 @@ class Authenticator:
         return verified.principal
 
     def _check_standing(self, principal: Principal) -> None:
-        """What may have changed since the signature was checked; revocations are asked here."""
+        """What may have changed since the signature was checked."""
         check_alive(principal, self._clock())
+        if self._is_revoked(principal):
+            raise SessionRevoked
 
     async def _verify(self, text: str) -> _Verified:
         token = read_token(text)

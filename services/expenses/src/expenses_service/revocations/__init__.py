@@ -1,0 +1,1 @@
+"""What auth has revoked: its signed list, polled and kept in memory (infra/contracts)."""
