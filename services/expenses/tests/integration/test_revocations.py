@@ -67,10 +67,8 @@ async def test_a_listed_session_is_revoked_and_no_other() -> None:
             assert not reader.is_revoked(replace(PRINCIPAL, session_id=uuid4()))
 
 
-@pytest.mark.parametrize(
-    ("least", "revoked"), [(2, False), (3, False), (4, True), (2**31 - 1, True)]
-)
-async def test_a_version_below_the_least_is_revoked(least: int, revoked: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("least", "dead"), [(2, False), (3, False), (4, True), (2**31 - 1, True)])
+async def test_a_version_below_the_least_is_revoked(least: int, dead: bool) -> None:  # noqa: FBT001
     with JwksServer(revocation_list(KEY, min_ver={str(user_id()): least})) as server:
         async with reading(server) as reader:
             await until(lambda: reader.list is not None)
