@@ -50,6 +50,14 @@ async def urls(migrated: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
+async def no_keys(urls: dict[str, str]) -> AsyncIterator[None]:
+    """Without any key, and after the test without those that it made."""
+    await servers.execute(urls["owner"], "TRUNCATE signing_keys")
+    yield
+    await servers.execute(urls["owner"], "TRUNCATE signing_keys")
+
+
+@pytest.fixture
 async def database(urls: dict[str, str]) -> AsyncIterator[Database]:
     """The service's own way to the empty database, as its app role."""
     database = Database(servers.without_password(urls["app"]), servers.PASSWORD)

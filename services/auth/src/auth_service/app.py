@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from auth_service import __version__, docs, health, metrics, openapi, problems
 from auth_service.accounts.router import router as accounts
 from auth_service.head import HeadAsGet
+from auth_service.keys.metrics import KeyMetrics
 from auth_service.keys.router import router as keys
 from auth_service.metrics import Metrics
 from auth_service.requests import limit_body
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings) as resources:
             app.state.resources = resources
+            app.state.metrics.registry.register(KeyMetrics(resources.keys))
             yield
 
     app = FastAPI(

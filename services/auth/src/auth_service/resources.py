@@ -52,7 +52,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             waiting=settings.password_waiting,
         )
         stack.push_async_callback(passwords.close)
-        keys = KeyStore(database, secret)
+        keys = KeyStore(database, secret, settings.key_lifetime_seconds)
         stack.push_async_callback(keys.close)
         await keys.start()
         yield Resources(

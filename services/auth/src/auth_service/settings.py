@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(pattern=r"^rediss?://.+$")
     redis_password_file: SecretFile | None = None
     key_encryption_key_file: SecretFile
+    key_lifetime_seconds: int = Field(2_592_000, ge=60, le=31_536_000)
     rotation_interval_seconds: float = Field(30.0, gt=0, le=300)
     argon2_time_cost: int = Field(2, ge=1, le=10)
     argon2_memory_kib: int = Field(65536, ge=8, le=1048576)

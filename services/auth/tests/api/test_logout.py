@@ -107,7 +107,7 @@ async def test_tokens_of_two_sessions_end_both(
 async def test_an_expired_access_token_signs_out_too(app: FastAPI, ada: httpx.AsyncClient) -> None:
     keys = app.state.resources.keys
     tokens = cookies_of(ada)
-    claims = keys.verify(tokens["ea_access"], rules.ACCESS_TYPE)
+    claims = await keys.verify(tokens["ea_access"], rules.ACCESS_TYPE)
     now = int(time.time())
     old = keys.sign(rules.ACCESS_TYPE, claims | {"iat": now - 999, "exp": now - 700})
     assert await me(app, old) == "token_expired"

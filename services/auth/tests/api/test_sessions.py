@@ -195,7 +195,7 @@ async def test_a_token_without_the_scope_is_not_enough(
     app: FastAPI, ada: httpx.AsyncClient
 ) -> None:
     resources = app.state.resources
-    claims = resources.keys.verify(cookie(ada, "ea_access"), rules.ACCESS_TYPE)
+    claims = await resources.keys.verify(cookie(ada, "ea_access"), rules.ACCESS_TYPE)
     token = resources.keys.sign(rules.ACCESS_TYPE, claims | {"scope": "profile:read"})
     async with client_of(app, Authorization=f"Bearer {token}") as client:
         assert (await client.get(f"{AUTH}/me")).status_code == 200

@@ -1,42 +1,212 @@
 """Signing keys in Postgres: replicas agree, and another secret does not open them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from auth_service.database import Database
-from auth_service.keys.errors import KeyEncryptionKeyWrong, KeysUnavailable
+from auth_service.keys import repository, rules, tokens
+from auth_service.keys.errors import InvalidToken, KeyEncryptionKeyWrong, KeysUnavailable
+from auth_service.keys.models import SigningKey
 from auth_service.keys.service import KeyStore
+from tests import postgres
+from tests.keys import DAY, kids, passes, reads, rows
 
 SECRET = b"k" * 32
+ACCESS, REFRESH = "at+jwt", "rt+jwt"
+PUBLISHED, LINGER, REFRESHABLE = 15, 600, 14 * DAY + 600
+
+pytestmark = pytest.mark.usefixtures("no_keys")
 
 
-@pytest.fixture
-async def no_keys(urls: dict[str, str]) -> AsyncIterator[None]:
-    """Without any key, and after the test without those that it made."""
-    connection = await asyncpg.connect(urls["owner"])
-    await connection.execute("TRUNCATE signing_keys")
-    yield
-    await connection.execute("TRUNCATE signing_keys")
-    await connection.close()
+async def loaded(database: Database, *, days: float = 30) -> KeyStore:
+    store = KeyStore(database, SECRET, days * DAY)
+    await store.load()
+    return store
 
 
-@pytest.mark.usefixtures("no_keys")
-async def test_replicas_that_start_at_once_agree_on_one_key(database: Database) -> None:
+async def names(store: KeyStore) -> list[str]:
+    """The key set as it is published."""
+    return [jwk["kid"] for jwk in await store.published()]
+
+
+async def test_replicas_that_start_at_once_agree(database: Database, urls: dict[str, str]) -> None:
     stores = [KeyStore(database, SECRET) for _ in range(3)]
     await asyncio.gather(*(store.load() for store in stores))
-    assert len({store.published()[0]["kid"] for store in stores}) == 1
-    assert {len(store.published()) for store in stores} == {1}
-    token = stores[0].sign("at+jwt", {"a": 1})
-    assert stores[1].verify(token, "at+jwt") == {"a": 1}
-    assert stores[2].sign("at+jwt", {"a": 1}) == token
+    made = await kids(urls["owner"])
+    assert [len(made[state]) for state in ("current", "next", "retired")] == [1, 1, 0]
+    expected = {*made["current"], *made["next"]}
+    assert [set(await names(store)) for store in stores] == [expected] * 3
+    token = stores[0].sign(ACCESS, {"a": 1})
+    assert await stores[1].verify(token, ACCESS) == {"a": 1}
+    assert stores[2].sign(ACCESS, {"a": 1}) == token
 
 
-@pytest.mark.usefixtures("no_keys")
-async def test_another_secret_does_not_open_the_keys(database: Database) -> None:
-    await KeyStore(database, SECRET).load()
+async def test_a_successor_is_made_where_the_last_release_made_none(
+    database: Database, urls: dict[str, str]
+) -> None:
+    before = await loaded(database)
+    await postgres.execute(urls["owner"], "DELETE FROM signing_keys WHERE state = 'next'")
+    after = await loaded(database)
+    assert after.sign(ACCESS, {}) == before.sign(ACCESS, {})
+    assert len(await names(after)) == 2
+
+
+async def test_after_thirty_days_replicas_rotate_once(
+    database: Database, urls: dict[str, str]
+) -> None:
+    stores = [await loaded(database), await loaded(database)]
+    first = await kids(urls["owner"])
+    await passes(urls["owner"], 30 * DAY - 60)
+    await asyncio.gather(*(store.load() for store in stores))
+    assert await kids(urls["owner"]) == first
+    await passes(urls["owner"], 60)
+    await asyncio.gather(*(store.load() for store in stores))
+    then = await kids(urls["owner"])
+    assert then["retired"] == first["current"]
+    assert then["current"] == first["next"]
+    assert len(then["next"]) == 1
+    for store in stores:
+        assert set(await names(store)) == {kid for state in then for kid in then[state]}
+    assert stores[0].sign(ACCESS, {}) == stores[1].sign(ACCESS, {})
+
+
+async def test_nothing_signs_before_every_reader_has_it(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store = await loaded(database, days=0)
+    first = await kids(urls["owner"])
+    assert PUBLISHED - 2 < await store.seconds_to_use() <= PUBLISHED
+    with pytest.raises(KeysUnavailable):
+        await store.rotate()
+    assert await kids(urls["owner"]) == first
+    await passes(urls["owner"], PUBLISHED)
+    await store.load()
+    assert (await kids(urls["owner"]))["current"] == first["next"]
+
+
+async def test_the_last_days_of_a_key(database: Database, urls: dict[str, str]) -> None:
+    store = await loaded(database)
+    (old,) = (await kids(urls["owner"]))["current"]
+    access, refresh = store.sign(ACCESS, {"a": 1}), store.sign(REFRESH, {"b": 1})
+    await passes(urls["owner"], PUBLISHED)
+    done = await store.rotate()
+    assert done.old_kid == old
+    assert store.sign(ACCESS, {"a": 1}) != access
+
+    await passes(urls["owner"], LINGER - 30)
+    await store.load()
+    assert old in await names(store)
+    assert await store.verify(access, ACCESS) == {"a": 1}
+
+    await passes(urls["owner"], 30)
+    await store.load()
+    assert old not in await names(store)
+    with pytest.raises(InvalidToken):
+        await store.verify(access, ACCESS)
+    assert await store.verify(refresh, REFRESH, long_lived=True) == {"b": 1}
+
+    await passes(urls["owner"], REFRESHABLE - LINGER - 30)
+    await store.load()
+    assert await store.verify(refresh, REFRESH, long_lived=True) == {"b": 1}
+
+    await passes(urls["owner"], 30)
+    await store.load()
+    await store.load()
+    with pytest.raises(InvalidToken):
+        await store.verify(refresh, REFRESH, long_lived=True)
+    assert (await kids(urls["owner"]))["retired"] == []
+
+
+async def test_two_who_rotate_at_once_rotate_once(database: Database, urls: dict[str, str]) -> None:
+    stores = [await loaded(database) for _ in range(3)]
+    await passes(urls["owner"], PUBLISHED)
+    done = await asyncio.gather(*(store.rotate() for store in stores))
+    assert len(set(done)) == 1
+    assert len(await rows(urls["owner"])) == 3
+
+
+async def test_the_set_never_has_more_than_readers_take(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store = await loaded(database)
+    await passes(urls["owner"], 60)
+    await postgres.execute(
+        urls["owner"],
+        "INSERT INTO signing_keys SELECT 'old-' || n, alg, public_jwk, '', 'retired',"
+        " now() - n * interval '1 minute', now(), now() FROM signing_keys,"
+        " generate_series(2, 30) AS n WHERE state = 'current'",
+    )
+    await store.load()
+    found = await kids(urls["owner"])
+    published = await store.published()
+    assert len(published) == 16
+    assert len(found["retired"]) == 29
+    current = [key for key in store.held() if key.state == "current"]
+    assert current[0].public_jwk in published
+
+
+async def test_what_another_replica_did_is_published_within_a_second(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store, other = await loaded(database), await loaded(database)
+    await passes(urls["owner"], PUBLISHED)
+    await other.rotate()
+    await asyncio.sleep(1)
+    assert await names(store) == await names(other)
+    assert store.sign(ACCESS, {}) == other.sign(ACCESS, {})
+
+
+async def test_the_key_set_costs_one_query_a_second(database: Database) -> None:
+    store = await loaded(database)
+    await asyncio.sleep(1)
+    async with reads(database) as seen:
+        await asyncio.gather(*(store.published() for _ in range(50)))
+        assert len(seen) == 1
+        await asyncio.gather(*(store.published() for _ in range(50)))
+        assert len(seen) == 1
+        await asyncio.sleep(1)
+        await store.published()
+        assert len(seen) == 2
+
+
+async def test_a_key_that_is_not_known_is_looked_for_once_a_second(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store, other = await loaded(database), await loaded(database)
+    for _ in range(2):
+        await passes(urls["owner"], PUBLISHED)
+        await other.rotate()
+    fresh = other.sign(ACCESS, {"a": 1})
+    foreign = foreign_token()
+    await asyncio.sleep(1)
+    async with reads(database) as seen:
+        tokens = [fresh] * 5 + [foreign] * 200
+        answers = await asyncio.gather(
+            *(store.verify(token, ACCESS) for token in tokens), return_exceptions=True
+        )
+        assert answers[:5] == [{"a": 1}] * 5
+        assert {type(answer).__mro__[1] for answer in answers[5:]} == {InvalidToken}
+        with pytest.raises(InvalidToken):
+            await store.verify(foreign, ACCESS)
+        with pytest.raises(InvalidToken):
+            await store.verify("not a token", ACCESS)
+    assert len(seen) == 1
+
+
+def foreign_token() -> str:
+    """Of the right form, signed by a key that nobody keeps."""
+    private = rules.generate()
+    kid = rules.public_jwk(private.public_key())["kid"]
+    return tokens.sign(SigningKey(kid, "RS256", private), ACCESS, {})
+
+
+async def test_another_secret_does_not_open_the_keys(
+    database: Database, urls: dict[str, str]
+) -> None:
+    await loaded(database)
+    await postgres.execute(urls["owner"], "DELETE FROM signing_keys WHERE state = 'next'")
+    await passes(urls["owner"], 99 * DAY)
     store = KeyStore(database, b"l" * 32)
     with pytest.raises(KeyEncryptionKeyWrong):
         await store.load()
@@ -45,22 +215,46 @@ async def test_another_secret_does_not_open_the_keys(database: Database) -> None
     with pytest.raises(KeysUnavailable):
         await store.ready()
     await store.close()
+    assert len(await rows(urls["owner"])) == 1
 
 
-@pytest.mark.usefixtures("no_keys")
-async def test_the_private_part_is_not_in_clear(database: Database, urls: dict[str, str]) -> None:
-    await KeyStore(database, SECRET).load()
-    connection = await asyncpg.connect(urls["app"])
-    row = await connection.fetchrow("SELECT * FROM signing_keys")
-    await connection.close()
-    assert row is not None
-    assert row["state"] == "current"
-    assert b"\x30\x82" not in row["private_enc"][:16]
-    assert "d" not in row["public_jwk"][:3]
+async def test_a_successor_under_another_secret_is_told_before_it_signs(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store = await loaded(database)
+    await postgres.execute(urls["owner"], "DELETE FROM signing_keys WHERE state = 'next'")
+    async with database.transaction() as connection:
+        now = (await repository.read_keys(connection)).now
+        await repository.insert_key(connection, rules.make(b"l" * 32), "next", now)
+    await store.start()
+    await asyncio.sleep(0.2)
+    with pytest.raises(KeysUnavailable):
+        await store.ready()
+    assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+    await store.close()
+
+
+async def test_the_private_part_is_not_in_clear_and_goes_when_it_is_over(
+    database: Database, urls: dict[str, str]
+) -> None:
+    store = await loaded(database)
+    for row in await rows(urls["owner"]):
+        assert len(row["private_enc"]) > 1500
+        assert b"\x30\x82" not in row["private_enc"][:16]
+        assert '"d"' not in row["public_jwk"]
+    await passes(urls["owner"], PUBLISHED)
+    await store.rotate()
+    sizes = {row["state"]: len(row["private_enc"]) for row in await rows(urls["owner"])}
+    assert sizes["retired"] == 0
+    assert min(sizes["current"], sizes["next"]) > 1500
 
 
 async def test_without_keys_nothing_is_signed_or_told(database: Database) -> None:
     store = KeyStore(database, SECRET)
-    for call in (store.published, lambda: store.sign("x", {}), lambda: store.verify("x", "x")):
-        with pytest.raises(KeysUnavailable):
-            call()
+    with pytest.raises(KeysUnavailable):
+        store.sign("x", {})
+    with pytest.raises(KeysUnavailable):
+        await store.verify("x", "x")
+    with pytest.raises(KeysUnavailable):
+        await store.published()
+    assert store.held() == ()

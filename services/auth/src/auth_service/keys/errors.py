@@ -10,6 +10,10 @@ class InvalidToken(NotAuthenticated):
     default_detail = "The token is not valid."
 
 
+class UnknownKid(InvalidToken):
+    """Names a key of the right shape that nobody here knows; to the caller an invalid token."""
+
+
 class KeysUnavailable(Unavailable):
     """The signing keys have not been read from Postgres yet."""
 

@@ -25,7 +25,7 @@ async def list_keys(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """A JWK Set (RFC 7517) of RSA keys with exactly kty, use, alg, kid, n and e."""
-    keys = [JsonWebKey.model_validate(jwk) for jwk in resources.keys.published()]
+    keys = [JsonWebKey.model_validate(jwk) for jwk in await resources.keys.published()]
     body = KeySet(keys=keys).model_dump_json()
     etag = opaque_etag("jwks", body)
     headers = {"Cache-Control": "public, max-age=300", "ETag": etag}

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from auth_service.keys.errors import KeyEncryptionKeyWrong
+from auth_service.keys.models import SealedKey
 
 ALGORITHM: Final = "RS256"
 MODULUS_BITS: Final = 3072
@@ -38,6 +39,13 @@ def base64url_decode(text: str) -> bytes:
 def generate() -> RSAPrivateKey:
     """A new private key; takes up to a second or two of one core."""
     return generate_private_key(PUBLIC_EXPONENT, MODULUS_BITS)
+
+
+def make(key_encryption_key: bytes) -> SealedKey:
+    """A new key, named and encrypted; takes as long as `generate`."""
+    private = generate()
+    jwk = public_jwk(private.public_key())
+    return SealedKey(jwk["kid"], ALGORITHM, jwk, encrypt(private, jwk["kid"], key_encryption_key))
 
 
 def public_jwk(key: RSAPublicKey) -> dict[str, str]:

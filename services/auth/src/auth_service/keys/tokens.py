@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import jwt
 
-from auth_service.keys.errors import InvalidToken
+from auth_service.keys.errors import InvalidToken, UnknownKid
 from auth_service.keys.models import SigningKey, VerifyingKey
 from auth_service.keys.rules import base64url_decode
 
@@ -32,7 +32,8 @@ def verify(token: str, kind: str, find: Callable[[str], VerifyingKey | None]) ->
     """The claims of a token of type `kind` that a key of ours signed; no claim is judged yet.
 
     Raises:
-        InvalidToken: anything is not as `sign` makes it.
+        UnknownKid: `find` does not know its key.
+        InvalidToken: anything else is not as `sign` makes it.
 
     """
     if len(token) > MAX_TOKEN_BYTES or not _COMPACT.fullmatch(token):
@@ -41,8 +42,12 @@ def verify(token: str, kind: str, find: Callable[[str], VerifyingKey | None]) ->
     kid = header.get("kid")
     if header.keys() != _MEMBERS or header["typ"] != kind or not isinstance(kid, str):
         raise InvalidToken
-    key = find(kid) if _KID.fullmatch(kid) else None
-    if key is None or header["alg"] != key.alg:
+    if not _KID.fullmatch(kid):
+        raise InvalidToken
+    key = find(kid)
+    if key is None:
+        raise UnknownKid
+    if header["alg"] != key.alg:
         raise InvalidToken
     try:
         payload = jwt.PyJWS().decode(token, key.public, algorithms=[key.alg])

@@ -53,9 +53,9 @@ def access_token(request: Request, profile: CookieProfile) -> tuple[str | None, 
     return token.strip(), False
 
 
-def read_access(resources: Resources, token: str) -> AccessClaims:
+async def read_access(resources: Resources, token: str) -> AccessClaims:
     """Raises InvalidToken; an expired one is read too."""
-    claims = resources.keys.verify(token, rules.ACCESS_TYPE)
+    claims = await resources.keys.verify(token, rules.ACCESS_TYPE)
     return rules.read_access(claims, resources.settings.issuer, time.time())
 
 
@@ -68,7 +68,7 @@ def caller_with(scope: str) -> Callable[[Request, Resources], Awaitable[Caller]]
         token, by_cookie = access_token(request, resources.cookies)
         if token is None:
             raise NotAuthenticated
-        claims = read_access(resources, token)
+        claims = await read_access(resources, token)
         rules.check_alive(claims.expires_at, time.time())
         user = await service.standing(resources, claims)
         identify(request, user.id, claims.session_id)
@@ -92,7 +92,7 @@ ProfileReader = Annotated[Caller, Depends(caller_with("profile:read"))]
 ProfileWriter = Annotated[Caller, Depends(caller_with("profile:write"))]
 
 
-def refresh_claims(request: Request, resources: Resources) -> RefreshClaims:
+async def refresh_claims(request: Request, resources: Resources) -> RefreshClaims:
     """What the refresh cookie says, expired or not.
 
     Raises:
@@ -104,10 +104,10 @@ def refresh_claims(request: Request, resources: Resources) -> RefreshClaims:
     token = read_cookie(request, resources.cookies.refresh)
     if not token:
         raise NotAuthenticated
-    return service.read_refresh(resources, token)
+    return await service.read_refresh(resources, token)
 
 
-def sessions_to_end(request: Request, resources: Resources) -> set[tuple[UUID, UUID]]:
+async def sessions_to_end(request: Request, resources: Resources) -> set[tuple[UUID, UUID]]:
     """The sessions and users that the tokens of a logout name; foreign tokens name none.
 
     A page of another site is refused even without cookies, which SameSite keeps back: the answer
@@ -122,10 +122,10 @@ def sessions_to_end(request: Request, resources: Resources) -> set[tuple[UUID, U
     found: set[tuple[UUID, UUID]] = set()
     if access:
         with suppress(InvalidToken):
-            claims = read_access(resources, access)
+            claims = await read_access(resources, access)
             found.add((claims.session_id, claims.user_id))
     if refresh:
         with suppress(InvalidToken):
-            token = service.read_refresh(resources, refresh)
+            token = await service.read_refresh(resources, refresh)
             found.add((token.session_id, token.user_id))
     return found

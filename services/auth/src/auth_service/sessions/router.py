@@ -77,7 +77,7 @@ async def refresh(
     resources: Annotated[Resources, Depends(get_resources)],
 ) -> Response:
     """With the refresh cookie, which is replaced when its turn has come."""
-    claims = refresh_claims(request, resources)
+    claims = await refresh_claims(request, resources)
     refuse_cross_site(request, resources.settings.public_origin)
     await no_query(request)
     identify(request, claims.user_id, claims.session_id)
@@ -105,7 +105,7 @@ async def logout(
     resources: Annotated[Resources, Depends(get_resources)],
 ) -> Response:
     """With either token, expired or not; who is not signed in is signed out already."""
-    sessions = sessions_to_end(request, resources)
+    sessions = await sessions_to_end(request, resources)
     await no_query(request)
     for session_id, user_id in sessions:
         identify(request, user_id, session_id)

@@ -166,9 +166,9 @@ async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -
     return Grant(session.id, expires_at, issue_access(resources, user, session), successor)
 
 
-def read_refresh(resources: Resources, token: str) -> RefreshClaims:
+async def read_refresh(resources: Resources, token: str) -> RefreshClaims:
     """Raises InvalidToken; an expired one is read too."""
-    claims = resources.keys.verify(token, rules.REFRESH_TYPE)
+    claims = await resources.keys.verify(token, rules.REFRESH_TYPE, long_lived=True)
     return rules.read_refresh(claims, resources.settings.issuer)
 
 
