@@ -10,10 +10,10 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## everything on this machine without Docker (PORT=8080 DATA=.local)
 	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)"
@@ -52,6 +52,16 @@ logs: ## follow the logs of `make run`, or of the containers when those run
 seed: ## the demonstration's data into a running stack at BASE_URL
 	@$(PYTHON) infra/demo/seed.py --auth "$(or $(BASE_URL),http://localhost:$(PORT))" \
 	  --expenses "$(or $(BASE_URL),http://localhost:$(PORT))"
+
+# A command of auth's operator: in the containers when those run, else in what `make run` runs.
+define operate
+if $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
+  $(COMPOSE) exec -T auth python -m auth_service.operator $(1); \
+else $(PYTHON) -m infra.local.operate --data "$(DATA)" $(1); fi
+endef
+
+keys-rotate: ## a new signing key, from now on; nobody is signed out
+	@$(call operate,keys-rotate)
 
 lock: install ## write all lock files anew from what the .in files ask for
 	@$(PYTHON) -m infra.local.locks

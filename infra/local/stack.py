@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from infra.local import servers
+from infra.local import operate, servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 from infra.local.parts import HOST, ORDER, PORTS, Place, base_environment, build
@@ -42,6 +42,7 @@ class Stack:
         end_leftovers(self._run_folder, self.data)
         self._keep_logs_short()
         self.place = Place(self.data, _ports(port))
+        operate.publish(self.place)
 
     @property
     def base_url(self) -> str:
@@ -170,6 +171,10 @@ class Stack:
     def signal(self, name: str, number: signal.Signals) -> None:
         """SIGSTOP hangs a part and its children, SIGCONT lets them go on."""
         self._running[name].signal(number)
+
+    def operate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of auth's operator, such as `keys-rotate`, and wait for it."""
+        return operate.run(self.place, arguments, capture=True)
 
     def log(self, name: str) -> str:
         """What a part has written in this run."""

@@ -1,0 +1,79 @@
+"""Auth's operator commands on a stack that runs here: `python3 -m infra.local.operate keys-rotate`."""
+
+import argparse
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.local import bootstrap
+from infra.local.failure import Failure
+from infra.local.parts import Place, build
+
+
+def publish(place: Place) -> None:
+    """Leave word of a stack's ports for those who look for it."""
+    file = _ports_file(place.data)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        json.dump(dict(place.ports), opened)
+
+
+def find(data: Path) -> Place:
+    """The stack that runs on `data`. Raises Failure."""
+    data = data.absolute()
+    if not _is_held(data / "run/lock"):
+        raise Failure(f"Nothing runs on {data}: start it with make run, or name its folder with DATA=…")
+    try:
+        ports = json.loads(_ports_file(data).read_text())
+    except (OSError, ValueError):
+        raise Failure(f"The stack on {data} has only begun to start: try again when it is ready.") from None
+    return Place(data, ports)
+
+
+def run(place: Place, arguments: Sequence[str], *, capture: bool) -> subprocess.CompletedProcess[str]:
+    """Run a command with auth's own settings; its output is kept, or goes where ours goes."""
+    auth = build("auth", place)
+    command = [auth.command[0], "-m", "auth_service.operator", *arguments]
+    return subprocess.run(
+        command, cwd=auth.folder, env=dict(auth.environment), capture_output=capture, text=True, check=False
+    )
+
+
+def _ports_file(data: Path) -> Path:
+    return data / "run/ports.json"
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a stack holds its folder; a killed one does not, whatever files it left."""
+    try:
+        with lock.open() as opened:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def main() -> int:
+    """The exit status, which is that of the command."""
+    parser = argparse.ArgumentParser(prog="python3 -m infra.local.operate", description=__doc__)
+    parser.add_argument("--data", default=".local", help="the folder of the stack")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="for the operator; --help lists them")
+    given = parser.parse_args()
+    try:
+        return run(find(Path(given.data)), given.command, capture=False).returncode
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    os.chdir(bootstrap.ROOT)
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Auth's operator commands on a stack that runs here, as a library and as a person types them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local import bootstrap
+from infra.local.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    bootstrap.install(bootstrap.RUN, develop=False)
+    with Stack(tmp_path_factory.mktemp("operate") / "data", port=0) as stack:
+        yield stack
+
+
+def typed(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=bootstrap.ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def operate(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return typed(sys.executable, "-m", "infra.local.operate", "--data", str(data), *arguments)
+
+
+def test_a_running_stack_is_found_and_operated(stack: Stack) -> None:
+    done = stack.operate("keys-rotate")
+    assert done.returncode == 0, done.stderr
+    signs = done.stdout.splitlines()[-2].split()[0]
+    done = typed("make", "--no-print-directory", "keys-rotate", f"DATA={stack.data}")
+    assert done.returncode == 0, done.stderr
+    assert f"{signs} has stopped" in done.stdout
+
+
+def test_the_command_s_own_status_and_words_come_back(stack: Stack) -> None:
+    for done in (stack.operate("keys-burn"), operate(stack.data, "keys-burn")):
+        assert done.returncode == 2
+        assert "keys-rotate" in done.stderr
+    done = operate(stack.data, "--help")
+    assert done.returncode == 0
+    assert "keys-rotate" in done.stdout
+
+
+def test_the_ports_are_for_their_owner_alone(stack: Stack) -> None:
+    file = stack.data / "run/ports.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert json.loads(file.read_text()) == stack.place.ports
+
+
+def test_where_nothing_runs_it_says_so(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    os.link(stack.data / "run/ports.json", tmp_path / "run/ports.json")  # as a killed stack leaves it
+    (tmp_path / "run/lock").write_text("1")
+    for folder in (tmp_path, tmp_path / "absent"):
+        done = operate(folder, "keys-rotate")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"Nothing runs on {folder}: ")
+        assert done.stderr.count("\n") == 1
