@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,7 +162,8 @@ class KeyStore:
         if self._reload is None or self._reload.done():
             if time.monotonic() - self._read_at < FRESH_SECONDS:
                 return
-            self._reload = asyncio.create_task(self._attempt(self._read), name="keys-reload")
+            reload = self._attempt(self._read)  # not in the context of a request, nor in its time
+            self._reload = asyncio.create_task(reload, name="keys-reload", context=Context())
         await asyncio.wait({self._reload}, timeout=PATIENCE_SECONDS)
 
     async def _attempt(self, step: Callable[[], Awaitable[object]]) -> None:
