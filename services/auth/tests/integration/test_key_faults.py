@@ -1,0 +1,114 @@
+"""Postgres gone or hung under the signing keys: what is in memory goes on."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from auth_service.database import Database
+from auth_service.errors import Unavailable
+from auth_service.keys import rules, tokens
+from auth_service.keys.errors import InvalidToken, KeysUnavailable
+from auth_service.keys.models import SigningKey
+from auth_service.keys.repository import lock_keys
+from auth_service.keys.service import KeyStore
+from tests import postgres
+from tests.keys import passes
+
+SECRET = b"k" * 32
+ACCESS = "at+jwt"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Postgres]:
+    server = postgres.Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def own_urls(server: postgres.Postgres) -> dict[str, str]:
+    return postgres.make_database(server.url)
+
+
+@pytest.fixture
+async def own_database(own_urls: dict[str, str]) -> AsyncIterator[Database]:
+    database = Database(postgres.without_password(own_urls["app"]), postgres.PASSWORD)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def store(own_database: Database) -> AsyncIterator[KeyStore]:
+    store = KeyStore(own_database, SECRET)
+    await store.load()
+    yield store
+    await store.close()
+
+
+def foreign_token() -> str:
+    private = rules.generate()
+    kid = rules.public_jwk(private.public_key())["kid"]
+    return tokens.sign(SigningKey(kid, "RS256", private), ACCESS, {})
+
+
+async def goes_on(store: KeyStore, foreign: str) -> None:
+    """Signing, verifying and publishing; whether a key is unknown cannot be told."""
+    assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+    began = time.monotonic()
+    assert len(await store.published()) == 2
+    with pytest.raises(KeysUnavailable):
+        await store.verify(foreign, ACCESS)
+    with pytest.raises(InvalidToken):
+        await store.verify("not a token", ACCESS)
+    assert time.monotonic() - began < 2.5
+    await store.ready()
+
+
+async def test_without_postgres_memory_serves(store: KeyStore, server: postgres.Postgres) -> None:
+    foreign = foreign_token()
+    with pytest.raises(InvalidToken):
+        await store.verify(foreign, ACCESS)
+    server.stop()
+    try:
+        await asyncio.sleep(1)
+        await goes_on(store, foreign)
+        with pytest.raises(Unavailable):
+            await store.rotate()
+        await goes_on(store, foreign)
+    finally:
+        server.start()
+    await asyncio.sleep(1)
+    with pytest.raises(InvalidToken):
+        await store.verify(foreign, ACCESS)
+
+
+async def test_a_postgres_that_hangs_costs_a_second(
+    store: KeyStore, server: postgres.Postgres
+) -> None:
+    await asyncio.sleep(1)
+    server.signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        sets = await asyncio.gather(*(store.published() for _ in range(20)))
+        assert {len(keys) for keys in sets} == {2}
+        assert time.monotonic() - began < 1.5
+        assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+async def test_a_lock_that_another_holds_delays_a_rotation_and_no_more(
+    store: KeyStore, own_database: Database, own_urls: dict[str, str]
+) -> None:
+    await passes(own_urls["owner"], 60)
+    async with own_database.transaction() as connection:
+        await lock_keys(connection)
+        with pytest.raises(Unavailable):
+            await store.rotate()
+        assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+        assert len(await store.published()) == 2
+    assert (await store.rotate()).old_kid
