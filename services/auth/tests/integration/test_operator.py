@@ -36,7 +36,7 @@ async def first_keys(settings: Settings, owner_url: str, seconds: float) -> dict
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    assert b"waiting 15 s" in await process.stdout.readline()
+    assert b"waiting 1" in await process.stdout.readline()
     process.terminate()
     await process.communicate()
     await passes(owner_url, seconds)

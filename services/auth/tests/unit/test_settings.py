@@ -75,6 +75,18 @@ def test_a_password_in_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("seconds", ["60", "2592000", "31536000"])
+def test_a_key_s_lifetime(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    monkeypatch.setenv("AUTH_KEY_LIFETIME_SECONDS", seconds)
+    assert load(Settings).key_lifetime_seconds == int(seconds)
+
+
+@pytest.mark.parametrize("seconds", ["59", "31536001", "0", "-1", "month"])
+def test_a_key_s_lifetime_that_is_none(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    monkeypatch.setenv("AUTH_KEY_LIFETIME_SECONDS", seconds)
+    assert "AUTH_KEY_LIFETIME_SECONDS is not valid" in sentence()
+
+
 def test_a_secret_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

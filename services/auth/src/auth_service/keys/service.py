@@ -99,9 +99,8 @@ class KeyStore:
         try:
             return tokens.verify(token, kind, find)
         except UnknownKid:
-            await self._freshen()
-        if self._failure is not None:
-            raise KeysUnavailable(retry_after=1)
+            if not await self._freshen():
+                raise KeysUnavailable(retry_after=1) from None
         return tokens.verify(token, kind, find)
 
     def _find_published(self, kid: str) -> VerifyingKey | None:
@@ -157,14 +156,18 @@ class KeyStore:
             await self._attempt(self.load)
             await asyncio.sleep(RETRY_SECONDS if self._failure else RELOAD_SECONDS)
 
-    async def _freshen(self) -> None:
-        """Read again what was read over a second ago: once for all who ask, who wait a second."""
+    async def _freshen(self) -> bool:
+        """Read again what was read over a second ago: once for all who ask, who wait a second.
+
+        Whether what is in memory is now as fresh as that.
+        """
         if self._reload is None or self._reload.done():
             if time.monotonic() - self._read_at < FRESH_SECONDS:
-                return
+                return self._failure is None
             reload = self._attempt(self._read)  # not in the context of a request, nor in its time
             self._reload = asyncio.create_task(reload, name="keys-reload", context=Context())
-        await asyncio.wait({self._reload}, timeout=PATIENCE_SECONDS)
+        done, _ = await asyncio.wait({self._reload}, timeout=PATIENCE_SECONDS)
+        return bool(done) and self._failure is None
 
     async def _attempt(self, step: Callable[[], Awaitable[object]]) -> None:
         try:
