@@ -14,6 +14,11 @@ from infra.local import bootstrap
 from infra.local.stack import Stack
 
 ROTATION_SECONDS = 5.0
+# Everybody here comes from one address; the limits themselves are tested from others.
+SETTINGS = {
+    "AUTH_ROTATION_INTERVAL_SECONDS": str(ROTATION_SECONDS),
+    "AUTH_THROTTLE_ADDRESS_FAILURES": "200",
+}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stack() -> Iterator[Stack]:
     """A whole stack in a temporary folder, on free ports, with demo data."""
     bootstrap.install(bootstrap.RUN, develop=False)
-    os.environ["AUTH_ROTATION_INTERVAL_SECONDS"] = str(ROTATION_SECONDS)
+    os.environ |= SETTINGS
     data = Path(tempfile.mkdtemp(prefix="e2e-"))
     try:
         with Stack(data, port=0, demo=True) as stack:

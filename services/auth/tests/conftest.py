@@ -107,6 +107,8 @@ def settings(urls: dict[str, str], redis_url: str, secret_files: dict[str, Path]
         key_encryption_key_file=secret_files["key_encryption_key"],
         argon2_time_cost=1,
         argon2_memory_kib=8,
+        throttle_address_failures=1_000_000,
+        throttle_account_failures=1_000_000,
     )
 
 

@@ -17,6 +17,7 @@ from auth_service.revocations.router import router as revocations
 from auth_service.sessions.router import router as sessions
 from auth_service.settings import Settings, load
 from auth_service.telemetry import Telemetry, configure_logging
+from auth_service.throttles.metrics import ThrottleMetrics
 
 BASE = "/api/v1"
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with open_resources(settings) as resources:
             app.state.resources = resources
             app.state.metrics.registry.register(KeyMetrics(resources.keys))
+            app.state.metrics.registry.register(ThrottleMetrics(resources.throttle))
             yield
 
     app = FastAPI(

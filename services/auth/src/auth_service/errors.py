@@ -34,6 +34,16 @@ class FieldError:
     suggestion: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`quota` in `window` seconds, anew after `reset` (draft-ietf-httpapi-ratelimit-headers)."""
+
+    policy: str
+    quota: int
+    window: int
+    reset: int
+
+
 class ServiceError(Exception):
     """`extensions` become members of the problem document (RFC 9457, section 3.2)."""
 
@@ -127,7 +137,7 @@ class ValidationFailed(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """Too many requests; the extension `retry_after` gives seconds."""
+    """Too many requests; the extensions `retry_after` and `rate_limit` become headers."""
 
     code = "rate_limited"
     default_detail = "Too many requests: wait before the next one."

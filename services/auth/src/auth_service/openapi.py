@@ -33,6 +33,12 @@ SECURITY: Mapping[str, Mapping[str, str]] = {
     },
 }
 SIGNED_IN: Sequence[Mapping[str, Sequence[str]]] = ({"cookie": []}, {"bearer": []})
+HEADERS: Mapping[int, Sequence[str]] = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    503: ("Retry-After",),
+}
 CODES: Mapping[int, str] = {
     400: "malformed_json",
     401: "not_authenticated",
@@ -100,9 +106,8 @@ def _problem_response(status: int) -> dict[str, Any]:
         MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}, "example": example}
     }
     headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
-    named = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
-    if status in named:
-        headers[named[status]] = {"schema": {"type": "string"}}
+    for name in HEADERS.get(status, ()):
+        headers[name] = {"schema": {"type": "string"}}
     return {
         "description": code.replace("_", " ").capitalize(),
         "content": content,

@@ -20,6 +20,7 @@ from auth_service.errors import (
     InvalidRequest,
     NotAuthenticated,
     NotFound,
+    RateLimit,
     RateLimited,
     ServiceError,
     Unavailable,
@@ -31,6 +32,7 @@ from auth_service.errors import (
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 50
 DEFAULT_RETRY_SECONDS = 2
+IN_HEADERS = frozenset({"retry_after", "rate_limit"})
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 STATUS: Mapping[type[ServiceError], int] = {
@@ -96,7 +98,7 @@ def _member(error: FieldError) -> dict[str, str]:
 
 
 def problem_of(error: ServiceError, request: Request) -> dict[str, object]:
-    """The whole document of a domain error, extensions included; `retry_after` is a header only."""
+    """The whole document of a domain error, with the extensions that are no headers."""
     members = document(
         status_of(error),
         error.code,
@@ -105,7 +107,7 @@ def problem_of(error: ServiceError, request: Request) -> dict[str, object]:
         request_id=request_id_of(request),
         errors=error.errors,
     )
-    return members | {k: v for k, v in error.extensions.items() if k != "retry_after"}
+    return members | {k: v for k, v in error.extensions.items() if k not in IN_HEADERS}
 
 
 def request_id_of(request: Request) -> str:
@@ -130,6 +132,10 @@ def response_of(error: ServiceError, request: Request) -> Response:
     """The response that answers `request` with `error`."""
     retry_after = error.extensions.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    limit = error.extensions.get("rate_limit")
+    if isinstance(limit, RateLimit):
+        headers["RateLimit-Policy"] = f'"{limit.policy}";q={limit.quota};w={limit.window}'
+        headers["RateLimit"] = f'"{limit.policy}";r=0;t={limit.reset}'
     return respond(problem_of(error, request), headers)
 
 

@@ -13,6 +13,8 @@ from auth_service.devices import Devices
 from auth_service.keys.service import KeyStore
 from auth_service.sessions.repository import SessionStore, connect
 from auth_service.settings import Settings
+from auth_service.throttles.repository import ThrottleStore
+from auth_service.throttles.service import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Resources:
     keys: KeyStore
     passwords: PasswordPool
     devices: Devices
+    throttle: Throttle
     cookies: CookieProfile
 
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -43,7 +46,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
-        sessions = SessionStore(connect(settings.redis_url, settings.redis_password()))
+        redis = connect(settings.redis_url, settings.redis_password())
+        sessions = SessionStore(redis)
         stack.push_async_callback(sessions.close)
         passwords = PasswordPool(
             time_cost=settings.argon2_time_cost,
@@ -55,13 +59,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         keys = KeyStore(database, secret, settings.key_lifetime_seconds)
         stack.push_async_callback(keys.close)
         await keys.start()
+        devices = Devices(secret)
         yield Resources(
             settings=settings,
             database=database,
             sessions=sessions,
             keys=keys,
             passwords=passwords,
-            devices=Devices(secret),
+            devices=devices,
+            throttle=Throttle(ThrottleStore(redis), devices, settings, secret),
             cookies=CookieProfile(settings.secure),
         )
 

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "AUTH_"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 KEY_BYTES = 32
+REGISTRATIONS = 100
+REGISTRATIONS_IN_DEVELOPMENT = 10_000
 
 
 def _readable(path: Path) -> Path:
@@ -59,6 +61,11 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = Field(65536, ge=8, le=1048576)
     password_threads: int = Field(2, ge=1, le=32)
     password_waiting: int = Field(32, ge=0, le=1000)
+    throttle_address_failures: int = Field(20, ge=1, le=1_000_000)
+    throttle_window_seconds: int = Field(600, ge=1, le=86_400)
+    throttle_account_failures: int = Field(5, ge=1, le=1_000_000)
+    throttle_longest_delay_seconds: int = Field(60, ge=1, le=3600)
+    throttle_registrations: int | None = Field(None, ge=1, le=1_000_000)
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
     drain_seconds: float = Field(0.0, ge=0, le=60)
 
@@ -66,6 +73,13 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """Whether browsers reach the service over https, which decides the names of cookies."""
         return self.public_origin.startswith("https://")
+
+    @property
+    def registrations_per_address(self) -> int:
+        """New accounts in the window; many in the development profile, for tests and load runs."""
+        if self.throttle_registrations is not None:
+            return self.throttle_registrations
+        return REGISTRATIONS if self.secure else REGISTRATIONS_IN_DEVELOPMENT
 
     def database_password(self) -> str | None:
         """The password of the role in `database_url`."""

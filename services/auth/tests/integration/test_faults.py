@@ -192,7 +192,5 @@ async def test_redis_that_was_never_there(settings: Settings) -> None:
     async with started(gone) as app, client_of(app) as client:
         assert (await client.get("/readyz")).status_code == 200
         form = FORM | {"email": "new@example.com"}
-        assert (await client.post(f"{AUTH}/register", json=form)).status_code == 201
+        await refused(client, "POST", "register", form)  # without counts nobody may try
         await refused(client, "POST", "login", form)
-        wrong = await client.post(f"{AUTH}/login", json=form | {"password": "wrong horse battery"})
-        assert wrong.status_code == 401

@@ -7,6 +7,8 @@ import structlog
 from auth_service.accounts import repository
 from auth_service.accounts.errors import WrongPassword
 from auth_service.accounts.models import User
+from auth_service.accounts.rules import email_key
+from auth_service.accounts.schemas import PasswordChange
 from auth_service.accounts.service import refuse_weak
 from auth_service.errors import FieldError, Unavailable
 from auth_service.events import repository as events
@@ -16,12 +18,14 @@ from auth_service.sessions import rules
 from auth_service.sessions import service as sessions
 from auth_service.sessions.errors import SessionRevoked
 from auth_service.sessions.models import Grant, Session
+from auth_service.throttles.guard import check_password
+from auth_service.throttles.models import Visitor
 
 log = structlog.get_logger(__name__)
 
 
 async def change_password(
-    resources: Resources, user: User, current: str, new: str, client: Client
+    resources: Resources, user: User, form: PasswordChange, client: Client, visitor: Visitor
 ) -> Grant:
     """Another password, and a new session in place of all others.
 
@@ -32,12 +36,12 @@ async def change_password(
         WeakPassword: the new one is easy to guess.
         WrongPassword: the current one is not right.
         SessionRevoked: the caller's session was ended meanwhile.
-        Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
+        TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
     """
-    await refuse_weak(resources, new, user.email, "/new_password")
-    old = await _confirmed(resources, user, current)
-    encoded = await resources.passwords.hash(new)
+    await refuse_weak(resources, form.new_password, user.email, "/new_password")
+    old = await _confirmed(resources, user, form.current_password, visitor)
+    encoded = await resources.passwords.hash(form.new_password)
     raised = replace(user, ver=user.ver + 1)
     session = sessions.new_session(raised, client)
     await resources.sessions.add(session, rules.MAX_SESSIONS)
@@ -60,26 +64,28 @@ async def _replace(
         await events.record(connection, user.id, "password_changed", client, session.id)
 
 
-async def close_account(resources: Resources, user: User, current: str) -> None:
+async def close_account(resources: Resources, user: User, current: str, visitor: Visitor) -> None:
     """Delete the account with its sessions, tokens and events; its id is never used again.
 
     Raises:
         WrongPassword: the current password is not right.
-        Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
+        TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
     """
-    await _confirmed(resources, user, current)
+    await _confirmed(resources, user, current, visitor)
     async with resources.database.transaction() as connection:
         await repository.delete_user(connection, user.id)
         await events.forget(connection, user.id)
     await sessions.forget_sessions(resources, user.id)
 
 
-async def _confirmed(resources: Resources, user: User, password: str) -> str:
-    """The hash of the password, which was the right one. Raises WrongPassword."""
+async def _confirmed(resources: Resources, user: User, password: str, visitor: Visitor) -> str:
+    """The hash of the password, which was the right one. Raises WrongPassword, TooManyAttempts."""
     async with resources.database.transaction() as connection:
         encoded = await repository.find_hash(connection, user.id)
-    if not await resources.passwords.verify(encoded, password) or encoded is None:
+    key = email_key(user.email)
+    matches = await check_password(resources, visitor, key, user.id, encoded, password)
+    if encoded is None or not matches:
         raise WrongPassword(
             errors=[FieldError("invalid_credentials", "is not right", pointer="/current_password")]
         )

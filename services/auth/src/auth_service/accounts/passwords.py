@@ -1,39 +1,69 @@
 """Argon2id (RFC 9106) in threads of its own, so that sign-ins leave other requests their speed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth_service.accounts.errors import Busy
+from auth_service.deadline import at_most
+
+WAIT_SECONDS = 3.0
 
 Result = TypeVar("Result")
 
 
 class PasswordPool:
-    """At most `threads` at work and `waiting` in line; more than that is refused at once."""
+    """At most `threads` turns at a time and `waiting` in line; what is more is refused."""
 
     def __init__(self, *, time_cost: int, memory_kib: int, threads: int, waiting: int) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._turns = asyncio.Semaphore(threads)
         self._room = threads + waiting
         self._nobody = self._hasher.hash("the password of nobody")
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The right to one thread for as long as the block lasts. Raises Busy."""
+        if self._room == 0:
+            raise Busy(retry_after=1)
+        self._room -= 1
+        try:
+            await self._wait()
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self._room += 1
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(at_most(WAIT_SECONDS)):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Busy(retry_after=1) from None
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run `work` in a thread, in a turn of its own. Raises Busy."""
+        async with self.turn():
+            return await self._in_thread(work)
+
     async def hash(self, password: str) -> str:
-        """The encoded hash of `password`. Raises Busy."""
+        """The encoded hash of `password`, in a turn of its own. Raises Busy."""
         return await self.run(lambda: self._hasher.hash(password))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Whether `password` is the one; the same work when there is nobody (`encoded` is None).
+        """Whether `password` is the one; the caller has a turn.
 
-        Raises:
-            Busy: the line is full.
-
+        The same work when there is nobody (`encoded` is None).
         """
-        matches = await self.run(lambda: self._matches(encoded or self._nobody, password))
+        matches = await self._in_thread(lambda: self._matches(encoded or self._nobody, password))
         return matches and encoded is not None
 
     def is_outdated(self, encoded: str) -> bool:
@@ -46,17 +76,14 @@ class PasswordPool:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in a thread of the pool. Raises Busy."""
-        if self._room == 0:
-            raise Busy(retry_after=1)
-        self._room -= 1
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        """A caller who is cancelled keeps the turn until the thread is free again."""
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        future.add_done_callback(self._give_back)  # also when the caller has gone: work goes on
-        return await asyncio.shield(future)
-
-    def _give_back(self, _: object) -> None:
-        self._room += 1
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
 
     async def close(self) -> None:
         """Finish what is at work."""

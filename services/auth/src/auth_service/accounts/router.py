@@ -19,6 +19,7 @@ from auth_service.requests import MERGE_PATCH, json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions.dependencies import ProfileReader, ProfileWriter, own_site
 from auth_service.sessions.responses import set_cookies
+from auth_service.throttles.dependencies import VisitorOf
 
 router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
 
@@ -42,13 +43,14 @@ REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery",
     openapi_extra=request_body(Registration, ["application/json"], REGISTRATION),
 )
 async def register(
+    visitor: VisitorOf,
     form: Annotated[Registration, Depends(json_body(Registration))],
     client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """201 with the user, who is not signed in yet."""
-    user = await service.register(resources, form, client)
+    user = await service.register(resources, form, client, visitor)
     headers = {"Location": ME, "ETag": service.etag_of(user), "Cache-Control": "no-store"}
     return Response(UserBody.of(user).model_dump_json(), 201, headers, "application/json")
 
@@ -105,12 +107,13 @@ async def change_me(
 )
 async def close_me(
     caller: ProfileWriter,
+    visitor: VisitorOf,
     form: Annotated[Closing, Depends(json_body(Closing))],
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """The account and all its sessions, tokens and events are gone, for good."""
-    await credentials.close_account(resources, caller.user, form.current_password)
+    await credentials.close_account(resources, caller.user, form.current_password, visitor)
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
     return response
@@ -127,15 +130,14 @@ async def close_me(
 )
 async def change_password(
     caller: ProfileWriter,
+    visitor: VisitorOf,
     form: Annotated[PasswordChange, Depends(json_body(PasswordChange))],
     client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """Every other session ends; this one goes on with a new id, in new cookies."""
-    grant = await credentials.change_password(
-        resources, caller.user, form.current_password, form.new_password, client
-    )
+    grant = await credentials.change_password(resources, caller.user, form, client, visitor)
     response = Response(None, 204, NO_STORE)
     set_cookies(resources.cookies, response, grant)
     return response

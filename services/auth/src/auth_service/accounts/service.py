@@ -17,6 +17,7 @@ from auth_service.etag import opaque_etag
 from auth_service.events.models import Client
 from auth_service.events.repository import record
 from auth_service.resources import Resources
+from auth_service.throttles.models import Visitor
 
 REPRESENTATION = 1  # raised by a release that changes the bytes of a user
 
@@ -26,15 +27,19 @@ def etag_of(user: User) -> str:
     return opaque_etag("me", REPRESENTATION, user.id, user.version)
 
 
-async def register(resources: Resources, form: Registration, client: Client) -> User:
+async def register(
+    resources: Resources, form: Registration, client: Client, visitor: Visitor
+) -> User:
     """A new account; nobody is signed in by it.
 
     Raises:
         WeakPassword: easy to guess.
         EmailTaken: another account has the address, in whatever spelling.
-        Busy: too many passwords are being hashed.
+        TooManyAttempts: too many accounts from this address.
+        Busy, SessionsUnavailable: not now.
 
     """
+    await resources.throttle.register(visitor)
     await refuse_weak(resources, form.password, form.email, "/password")
     values = {
         "email": form.email,

@@ -66,7 +66,7 @@ class SessionStore:
     async def add(self, session: Session, most: int) -> list[UUID]:
         """Keep a new session; the oldest above `most` of its user, which have to end."""
         index = f"user_sessions:{session.user_id}"
-        async with _available():
+        async with available():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.hset(_key(session.id), mapping=_fields(session))
             pipeline.pexpireat(
@@ -92,7 +92,7 @@ class SessionStore:
 
     async def find(self, session_id: UUID) -> Session | None:
         """The session, active or not; None when Redis does not have it."""
-        async with _available():
+        async with available():
             fields = await self._redis.hgetall(_key(session_id))
         return _session(session_id, fields) if fields else None
 
@@ -101,19 +101,19 @@ class SessionStore:
     ) -> tuple[Outcome, int, int]:
         """Decide about a refresh token in one atomic step: outcome, generation, rotated_ms."""
         arguments = [generation, now_ms, interval_ms, IDLE_SECONDS * 1000]
-        async with _available():
+        async with available():
             outcome, current, rotated_ms = await self._rotate([_key(session_id)], arguments)
         return Outcome(outcome), int(current), int(rotated_ms)
 
     async def end(self, session_id: UUID, user_id: UUID) -> None:
         """Mark the session as revoked, so that its tokens are told why; never makes one."""
-        async with _available():
+        async with available():
             await self._redis.zrem(f"user_sessions:{user_id}", str(session_id))
             await self._end([_key(session_id)])
 
     async def of_user(self, user_id: UUID) -> list[Session]:
         """The sessions of a user that Redis has, the latest first."""
-        async with _available():
+        async with available():
             ids = (await self._index(user_id))[::-1]
             pipeline = self._redis.pipeline(transaction=False)
             for session_id in ids:
@@ -124,7 +124,7 @@ class SessionStore:
 
     async def end_all(self, user_id: UUID, but: UUID | None = None) -> None:
         """Mark every session of a user as revoked, `but` one."""
-        async with _available():
+        async with available():
             ids = [found for found in await self._index(user_id) if found != but]
             if ids:
                 await self._redis.zrem(f"user_sessions:{user_id}", *map(str, ids))
@@ -141,7 +141,8 @@ class SessionStore:
 
 
 @asynccontextmanager
-async def _available() -> AsyncIterator[None]:
+async def available() -> AsyncIterator[None]:
+    """Raises SessionsUnavailable for what can be wrong with Redis, after two seconds at most."""
     try:
         async with asyncio.timeout(at_most(TOGETHER_SECONDS)):
             yield

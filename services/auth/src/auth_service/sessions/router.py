@@ -31,6 +31,7 @@ from auth_service.sessions.schemas import (
     OwnSessions,
 )
 from auth_service.telemetry import identify
+from auth_service.throttles.dependencies import VisitorOf
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
 
@@ -49,13 +50,14 @@ EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
 )
 async def login(
     request: Request,
+    visitor: VisitorOf,
     form: Annotated[Login, Depends(json_body(Login))],
     client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """The tokens come as HttpOnly cookies."""
-    user, grant = await service.login(resources, form, client)
+    user, grant = await service.login(resources, form, client, visitor)
     identify(request, user.id, grant.session_id)
     body = LoginBody.for_user(user, grant).model_dump_json()
     response = Response(body, 200, NO_STORE, "application/json")

@@ -28,21 +28,26 @@ from auth_service.sessions import rules
 from auth_service.sessions.errors import SessionRevoked, TokenExpired
 from auth_service.sessions.models import AccessClaims, Grant, Outcome, RefreshClaims, Session, Token
 from auth_service.sessions.schemas import Login
+from auth_service.throttles.guard import NOBODY, check_password
+from auth_service.throttles.models import Visitor
 
 SECRET_BYTES = 32
 
 log = structlog.get_logger(__name__)
 
 
-async def login(resources: Resources, form: Login, client: Client) -> tuple[User, Grant]:
+async def login(
+    resources: Resources, form: Login, client: Client, visitor: Visitor
+) -> tuple[User, Grant]:
     """A new session for the user whose password this is.
 
     Raises:
         InvalidCredentials: unknown address, wrong password, or a disabled account.
+        TooManyAttempts: too many have failed.
         Busy, SessionsUnavailable: not now.
 
     """
-    user = await _authenticate(resources, form, client)
+    user = await _authenticate(resources, form, client, visitor)
     session = new_session(user, client)
     ended = await resources.sessions.add(session, rules.MAX_SESSIONS)
     async with resources.database.transaction() as connection:
@@ -52,15 +57,19 @@ async def login(resources: Resources, form: Login, client: Client) -> tuple[User
     return user, grant(resources, user, session)
 
 
-async def _authenticate(resources: Resources, form: Login, client: Client) -> User:
+async def _authenticate(
+    resources: Resources, form: Login, client: Client, visitor: Visitor
+) -> User:
+    key = _key_of(form.email)
     async with resources.database.transaction() as connection:
-        found = await accounts.find_credentials(connection, _key_of(form.email))
+        found = await accounts.find_credentials(connection, key)
     user, encoded = found or (None, None)
-    matches = await resources.passwords.verify(encoded, form.password)
+    user_id = NOBODY if user is None else user.id
+    account = key or form.email.casefold()
+    matches = await check_password(resources, visitor, account, user_id, encoded, form.password)
     if user is None or encoded is None or not matches or user.disabled_at is not None:
-        if user is not None:
-            async with resources.database.transaction() as connection:
-                await record(connection, user.id, "sign_in_failed", client)
+        async with resources.database.transaction() as connection:  # for nobody too: the same work
+            await record(connection, user_id, "sign_in_failed", client)
         raise InvalidCredentials
     if user.one_time_until is not None:
         await _use_once(resources, user)

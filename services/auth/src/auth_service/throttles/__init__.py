@@ -1,0 +1,1 @@
+"""Limits on guessing passwords and on making accounts, counted in Redis."""

@@ -1,0 +1,53 @@
+"""Guessing passwords through the gateway, from an address of one's own."""
+
+import itertools
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from actors import AUTH, PASSWORD, Person, problem
+from infra.local.stack import Stack
+
+pytestmark = pytest.mark.own_stack
+FAILURES = 200  # as conftest.py sets it
+_hosts = itertools.count(2)
+
+
+@pytest.fixture
+def stranger(stack: Stack) -> Iterator[httpx.Client]:
+    """A client with another address of the loopback network, which the gateway sees."""
+    transport = httpx.HTTPTransport(local_address=f"127.0.0.{next(_hosts)}")
+    with httpx.Client(base_url=stack.base_url, transport=transport, timeout=20) as client:
+        yield client
+
+
+def guess(client: httpx.Client, number: int, **headers: str) -> httpx.Response:
+    form = {"email": f"person-{number}@example.com", "password": "not the right one"}
+    return client.post(f"{AUTH}/login", json=form, headers=headers)
+
+
+def test_a_thousand_guesses_stop_at_the_limit_whatever_the_address_claims_to_be(
+    stranger: httpx.Client, ada: Person
+) -> None:
+    statuses = []
+    for number in range(1000):
+        claimed = f"203.0.113.{number % 250}"
+        forged = {"X-Forwarded-For": claimed, "Forwarded": f"for={claimed}", "X-Real-IP": claimed}
+        statuses.append(guess(stranger, number, **forged).status_code)
+    assert statuses == [401] * FAILURES + [429] * (1000 - FAILURES)
+    refused = guess(stranger, 1)
+    problem(refused, 429, "rate_limited")
+    assert 0 < int(refused.headers["retry-after"]) <= 600
+    assert refused.headers["ratelimit-policy"] == f'"address";q={FAILURES};w=600'
+    assert refused.headers["ratelimit"] == f'"address";r=0;t={refused.headers["retry-after"]}'
+    assert ada.sign_in().status_code == 200  # from another address
+
+
+def test_a_stranger_slows_the_account_down_but_not_its_owner(stranger: httpx.Client, ada: Person) -> None:
+    wrong = {"email": ada.email, "password": "not the right one"}
+    answers = [stranger.post(f"{AUTH}/login", json=wrong).status_code for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+    right = wrong | {"password": PASSWORD}
+    problem(stranger.post(f"{AUTH}/login", json=right), 429, "rate_limited")
+    assert ada.sign_in().status_code == 200  # a device that signed in before
