@@ -173,7 +173,7 @@ NOW = int(time.time())
         {"iat": float(NOW)},
         {"iat": str(NOW)},
         {"iat": True},
-        {"iat": NOW + 200, "exp": NOW + 300},
+        {"iat": NOW + 86_400, "exp": NOW + 86_700},
         {"exp": NOW + 3600 * 24 * 3650},
         {"exp": NOW - 1},
         {"exp": 1e308},
