@@ -18,6 +18,7 @@ from auth_service.sessions.router import router as sessions
 from auth_service.settings import Settings, load
 from auth_service.telemetry import Telemetry, configure_logging
 from auth_service.throttles.metrics import ThrottleMetrics
+from auth_service.tokens.router import router as tokens
 
 BASE = "/api/v1"
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         sessions,
         keys,
         revocations,
+        tokens,
     ):
         app.include_router(router)
     problems.install(app)

@@ -97,13 +97,15 @@ def _member(error: FieldError) -> dict[str, str]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def problem_of(error: ServiceError, request: Request) -> dict[str, object]:
+def problem_of(
+    error: ServiceError, request: Request, instance: str | None = None
+) -> dict[str, object]:
     """The whole document of a domain error, with the extensions that are no headers."""
     members = document(
         status_of(error),
         error.code,
         error.detail,
-        instance=request.url.path,
+        instance=instance or request.url.path,
         request_id=request_id_of(request),
         errors=error.errors,
     )
@@ -128,15 +130,15 @@ def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = N
     return response
 
 
-def response_of(error: ServiceError, request: Request) -> Response:
-    """The response that answers `request` with `error`."""
+def response_of(error: ServiceError, request: Request, instance: str | None = None) -> Response:
+    """The response that answers `request` with `error`; `instance` in place of its path."""
     retry_after = error.extensions.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     limit = error.extensions.get("rate_limit")
     if isinstance(limit, RateLimit):
         headers["RateLimit-Policy"] = f'"{limit.policy}";q={limit.quota};w={limit.window}'
         headers["RateLimit"] = f'"{limit.policy}";r=0;t={limit.reset}'
-    return respond(problem_of(error, request), headers)
+    return respond(problem_of(error, request, instance), headers)
 
 
 def plain(status: int, request: Request, headers: Mapping[str, str] | None = None) -> Response:

@@ -15,6 +15,7 @@ from auth_service.sessions.repository import SessionStore, connect
 from auth_service.settings import Settings
 from auth_service.throttles.repository import ThrottleStore
 from auth_service.throttles.service import Throttle
+from auth_service.tokens.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Resources:
     passwords: PasswordPool
     devices: Devices
     throttle: Throttle
+    exchange: Exchange
     cookies: CookieProfile
 
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -67,6 +69,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             keys=keys,
             passwords=passwords,
             devices=devices,
+            exchange=Exchange(database, keys, settings.issuer),
             throttle=Throttle(ThrottleStore(redis), devices, settings, secret),
             cookies=CookieProfile(settings.secure),
         )

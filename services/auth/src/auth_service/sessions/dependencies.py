@@ -123,7 +123,8 @@ async def sessions_to_end(request: Request, resources: Resources) -> set[tuple[U
     if access:
         with suppress(InvalidToken):
             claims = await read_access(resources, access)
-            found.add((claims.session_id, claims.user_id))
+            if claims.client_id == rules.WEB:  # a personal access token is no session
+                found.add((claims.session_id, claims.user_id))
     if refresh:
         with suppress(InvalidToken):
             token = await service.read_refresh(resources, refresh)

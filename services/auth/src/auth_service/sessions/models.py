@@ -55,8 +55,23 @@ class AccessClaims:
     session_id: UUID
     user_id: UUID
     ver: int
+    client_id: str
     scopes: frozenset[str]
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grantor:
+    """In whose name an access token speaks: a session, or a personal access token.
+
+    `expires_at`, if there is one, is an end that the access token must not outlive.
+    """
+
+    id: UUID
+    auth_time: int
+    client_id: str
+    scope: str
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

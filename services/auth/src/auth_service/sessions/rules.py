@@ -11,13 +11,16 @@ from auth_service.accounts.models import User
 from auth_service.keys.errors import InvalidToken
 from auth_service.keys.rules import base64url
 from auth_service.sessions.errors import TokenExpired
-from auth_service.sessions.models import AccessClaims, RefreshClaims, Session
+from auth_service.sessions.models import AccessClaims, Grantor, RefreshClaims, Session
 
 ACCESS_TYPE: Final = "at+jwt"
 REFRESH_TYPE: Final = "rt+jwt"
 ACCESS_AUDIENCE: Final = "expense-app"
 REFRESH_AUDIENCE: Final = "auth-refresh"
 WEB_SCOPES: Final = "expenses:read expenses:write profile:read profile:write"
+WEB: Final = "web"
+PAT: Final = "pat"
+CLIENTS: Final = frozenset({WEB, PAT})
 
 ACCESS_SECONDS: Final = 300
 ACCESS_JITTER: Final = 0.05  # so that the tabs of a browser do not all refresh in one second
@@ -69,21 +72,22 @@ def refresh_claims(
 
 
 def access_claims(
-    issuer: str, user: User, session: Session, *, jti: str, now: int, jitter: float
+    issuer: str, user: User, grantor: Grantor, *, jti: str, now: int, jitter: float
 ) -> dict[str, object]:
     """`jitter`, from 0 to 1, is the share of the 5 % by which the token lives shorter."""
     life = ACCESS_SECONDS - int(ACCESS_SECONDS * ACCESS_JITTER * jitter)
+    ends = now + life if grantor.expires_at is None else min(now + life, grantor.expires_at)
     return {
         "iss": issuer,
         "aud": ACCESS_AUDIENCE,
         "sub": str(user.id),
-        "sid": str(session.id),
+        "sid": str(grantor.id),
         "jti": jti,
         "iat": now,
-        "exp": now + life,
-        "auth_time": session.auth_time,
-        "client_id": "web",
-        "scope": WEB_SCOPES,
+        "exp": ends,
+        "auth_time": grantor.auth_time,
+        "client_id": grantor.client_id,
+        "scope": grantor.scope,
         "ver": user.ver,
         "zoneinfo": user.time_zone,
     }
@@ -112,12 +116,15 @@ def read_access(claims: Mapping[str, Any], issuer: str, now: float) -> AccessCla
     if issued_at > now + MAX_AHEAD_SECONDS or not 0 < expires_at - issued_at <= MAX_ACCESS_SECONDS:
         raise InvalidToken
     _integer(claims, "auth_time", 1, LAST_INSTANT)
-    for name in ("jti", "client_id", "zoneinfo"):
+    for name in ("jti", "zoneinfo"):
         _text(claims, name, 64)
+    if claims.get("client_id") not in CLIENTS:
+        raise InvalidToken
     return AccessClaims(
         session_id=_uuid(claims, "sid"),
         user_id=_uuid(claims, "sub"),
         ver=_integer(claims, "ver", 1, 2**31 - 1),
+        client_id=claims["client_id"],
         scopes=frozenset(_text(claims, "scope", 1024).split(" ")),
         expires_at=expires_at,
     )

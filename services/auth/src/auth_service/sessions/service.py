@@ -26,7 +26,15 @@ from auth_service.resources import Resources
 from auth_service.revocations import repository as revocations
 from auth_service.sessions import rules
 from auth_service.sessions.errors import SessionRevoked, TokenExpired
-from auth_service.sessions.models import AccessClaims, Grant, Outcome, RefreshClaims, Session, Token
+from auth_service.sessions.models import (
+    AccessClaims,
+    Grant,
+    Grantor,
+    Outcome,
+    RefreshClaims,
+    Session,
+    Token,
+)
 from auth_service.sessions.schemas import Login
 from auth_service.throttles.guard import NOBODY, check_password
 from auth_service.throttles.models import Visitor
@@ -120,7 +128,7 @@ def issue_access(resources: Resources, user: User, session: Session) -> Token:
     claims = rules.access_claims(
         resources.settings.issuer,
         user,
-        session,
+        Grantor(session.id, session.auth_time, rules.WEB, rules.WEB_SCOPES),
         jti=base64url(uuid4().bytes),
         now=int(time.time()),
         jitter=random.random(),  # noqa: S311 - spreads load, no secret

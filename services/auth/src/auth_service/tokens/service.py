@@ -1,0 +1,70 @@
+"""Make, list and revoke personal access tokens."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from auth_service.accounts.repository import lock_user
+from auth_service.errors import NotFound
+from auth_service.events.models import Client
+from auth_service.events.repository import record
+from auth_service.ids import uuid7
+from auth_service.resources import Resources
+from auth_service.revocations.repository import revoke as revoke_for_readers
+from auth_service.tokens import repository, rules
+from auth_service.tokens.errors import TooManyTokens
+from auth_service.tokens.models import PersonalToken
+from auth_service.tokens.schemas import NewToken
+
+LISTED_FOR = timedelta(hours=1)  # no access token that was exchanged for it lives longer
+
+
+async def create(
+    resources: Resources, user_id: UUID, form: NewToken, client: Client
+) -> tuple[PersonalToken, str]:
+    """A new token and its text, which nobody can show again.
+
+    Raises:
+        TooManyTokens: there are 100 already.
+        NotFound: the account is gone.
+
+    """
+    token_id = uuid7()
+    text = rules.new_text(token_id)
+    values = {
+        "id": token_id,
+        "user_id": user_id,
+        "name": form.name,
+        "scopes": list(form.scopes),
+        "secret_sha256": rules.digest(text),
+        "expires_at": form.expires_at,
+    }
+    async with resources.database.transaction() as connection:
+        if await lock_user(connection, user_id) is None:
+            raise NotFound
+        if await repository.count_live(connection, user_id) >= rules.MAX_TOKENS:
+            raise TooManyTokens
+        token = await repository.insert_token(connection, values)
+        await record(connection, user_id, "token_created", client, token_id)
+    return token, text
+
+
+async def list_live(resources: Resources, user_id: UUID) -> Sequence[PersonalToken]:
+    """The user's tokens that are not revoked, the latest first."""
+    async with resources.database.transaction() as connection:
+        return await repository.live_tokens(connection, user_id)
+
+
+async def revoke(resources: Resources, user_id: UUID, token_id: UUID, client: Client) -> None:
+    """End a token for good, also what it was exchanged for.
+
+    Raises:
+        NotFound: there is none, it is somebody else's, or it has ended.
+
+    """
+    async with resources.database.transaction() as connection:
+        if not await repository.revoke_token(connection, user_id, token_id):
+            raise NotFound
+        until = datetime.now(UTC) + LISTED_FOR
+        await revoke_for_readers(connection, token_id, user_id, until)
+        await record(connection, user_id, "token_revoked", client, token_id)

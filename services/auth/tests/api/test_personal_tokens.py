@@ -1,0 +1,236 @@
+"""Personal access tokens: made, shown once, listed, exchanged, revoked."""
+
+import json
+import zlib
+from base64 import urlsafe_b64decode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.actors import AUTH, PASSWORD, client_of
+
+TOKENS = f"{AUTH}/tokens"
+EXCHANGE = "/internal/v1/exchange"
+FORM = {"name": "Report", "scopes": ["expenses:read", "profile:read"]}
+
+
+async def create(client: httpx.AsyncClient, **changes: object) -> dict[str, Any]:
+    answer = await client.post(TOKENS, json=FORM | changes)
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def exchange(app: FastAPI, text: str, **headers: str) -> httpx.Response:
+    async with client_of(app, Authorization=f"Bearer {text}", **headers) as gateway:
+        return await gateway.get(EXCHANGE)
+
+
+def access_of(answer: httpx.Response) -> str:
+    assert (answer.status_code, answer.content) == (200, b""), answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    return answer.headers["authorization"].removeprefix("Bearer ")
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    part = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return claims
+
+
+async def test_is_shown_once_and_listed_without_its_text(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await ada.post(TOKENS, json=FORM)
+    token = answer.json()
+    fields = {"id", "name", "scopes", "created_at", "expires_at", "last_used_at"}
+    assert set(token) == fields | {"token"}
+    assert answer.headers["location"] == f"{TOKENS}/{token['id']}"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["etag"]
+    later = await create(ada, name="Other", expires_at="2027-05-01T10:00:00+02:00")
+    assert later["expires_at"] == "2027-05-01T08:00:00.000000Z"
+    listed = await ada.get(TOKENS)
+    assert [item["name"] for item in listed.json()["items"]] == ["Other", "Report"]
+    assert all(set(item) == fields for item in listed.json()["items"])
+    assert listed.headers["cache-control"] == "private, no-cache"
+    assert (await bob.get(TOKENS)).json() == {"items": []}
+    said = capsys.readouterr().out
+    for text in (token["token"], later["token"]):
+        assert text not in listed.text
+        assert text.split("_")[3] not in said
+
+
+async def test_the_list_has_a_tag(ada: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+    condition = {"If-None-Match": (await ada.get(TOKENS)).headers["etag"]}
+    assert (await ada.get(TOKENS, headers=condition)).status_code == 304
+    assert (await bob.get(TOKENS, headers=condition)).status_code == 200
+    await create(ada)
+    assert (await ada.get(TOKENS, headers=condition)).status_code == 200
+
+
+async def test_is_exchanged_for_a_short_access_token_of_its_scopes(
+    app: FastAPI, ada: httpx.AsyncClient
+) -> None:
+    token = await create(ada)
+    answer = await exchange(app, token["token"])
+    claims = claims_of(access_of(answer))
+    assert (claims["client_id"], claims["sid"]) == ("pat", token["id"])
+    assert claims["scope"] == "expenses:read profile:read"
+    assert 285 <= claims["exp"] - claims["iat"] <= 300
+    assert claims["sub"] == (await ada.get(f"{AUTH}/me")).json()["id"]
+    async with client_of(app, Authorization=answer.headers["authorization"]) as script:
+        assert (await script.get(f"{AUTH}/me")).status_code == 200
+        for method, path, body in (
+            ("PATCH", "/me", {"name": "x"}),
+            ("DELETE", "/me", {"current_password": PASSWORD}),
+            ("POST", "/tokens", FORM),
+            ("DELETE", f"/tokens/{token['id']}", None),
+            ("POST", "/logout-all", None),
+            ("POST", "/password", {}),
+            ("DELETE", f"/sessions/{uuid4()}", None),
+        ):
+            refused = await script.request(method, AUTH + path, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
+        assert (await script.post(f"{AUTH}/logout")).status_code == 204
+        assert (await script.get(f"{AUTH}/me")).status_code == 200  # a token is no session
+    assert (await ada.get(TOKENS)).json()["items"][0]["last_used_at"]
+
+
+async def test_without_the_profile_in_its_scopes_it_sees_none(
+    app: FastAPI, ada: httpx.AsyncClient
+) -> None:
+    token = await create(ada, scopes=["expenses:read"])
+    bearer = (await exchange(app, token["token"])).headers["authorization"]
+    async with client_of(app, Authorization=bearer) as script:
+        for path in ("/me", "/sessions", "/tokens"):
+            refused = await script.get(AUTH + path)
+            assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
+
+
+async def test_one_signature_serves_many_requests(app: FastAPI, ada: httpx.AsyncClient) -> None:
+    token = await create(ada)
+    answers = [access_of(await exchange(app, token["token"])) for _ in range(5)]
+    assert len(set(answers)) == 1
+    await ada.patch(f"{AUTH}/me", json={"time_zone": "Asia/Tokyo"})
+    app.state.resources.exchange._clock = lambda: datetime.now(UTC).timestamp() + 3  # noqa: SLF001 - later
+    claims = claims_of(access_of(await exchange(app, token["token"])))
+    assert claims["zoneinfo"] == "Asia/Tokyo"
+
+
+async def test_revoked_it_is_of_no_use_and_listed_for_readers(
+    app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    token = await create(ada)
+    bearer = (await exchange(app, token["token"])).headers["authorization"]
+    answer = await ada.delete(f"{TOKENS}/{token['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    async with client_of(app, Authorization=bearer) as script:
+        assert (await script.get(f"{AUTH}/me")).json()["code"] == "session_revoked"
+    later = datetime.now(UTC).timestamp() + 2
+    app.state.resources.exchange._clock = lambda: later  # noqa: SLF001 - the trust is over
+    assert (await exchange(app, token["token"])).json()["code"] == "session_revoked"
+    assert (await ada.get(TOKENS)).json() == {"items": []}
+    listed = await ada.get("/internal/v1/revocations")
+    assert token["id"] in claims_of(listed.text)["sids"]
+    assert (await ada.delete(f"{TOKENS}/{token['id']}")).status_code == 404
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        rows = await owner.fetch("SELECT type FROM security_events WHERE type LIKE 'token_%'")
+        assert sorted(row["type"] for row in rows) == ["token_created", "token_revoked"]
+    finally:
+        await owner.close()
+
+
+async def test_what_is_no_token_is_refused_with_the_path_that_was_asked_for(
+    app: FastAPI, ada: httpx.AsyncClient
+) -> None:
+    good = (await create(ada))["token"]
+    prefix, kind, token_id, secret, _ = good.split("_")
+    forged = f"{prefix}_{kind}_{token_id}_{secret[::-1]}"
+    forged += f"_{zlib.crc32(forged.encode()):08x}"
+    unknown = f"{prefix}_{kind}_{uuid4().hex}_{secret}"
+    unknown += f"_{zlib.crc32(unknown.encode()):08x}"
+    for text in (forged, unknown, good[:-1] + "x", "ea_pat_", "ea_pat_" + "0" * 5000, "x"):
+        asked = {"X-Forwarded-Uri": "/api/v1/expenses?limit=1"}
+        answer = await exchange(app, text, **asked)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert answer.json()["instance"] == "/api/v1/expenses"
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "authorization" not in answer.headers
+    async with client_of(app) as nobody:
+        assert (await nobody.get(EXCHANGE)).json()["code"] == "not_authenticated"
+    both = await exchange(app, good, Cookie="ea_access=x")
+    assert (both.status_code, both.json()["code"]) == (400, "ambiguous_credentials")
+
+
+async def test_an_access_token_cannot_be_exchanged(app: FastAPI, ada: httpx.AsyncClient) -> None:
+    access = next(c.value or "" for c in ada.cookies.jar if c.name == "ea_access")
+    assert (await exchange(app, access)).json()["code"] == "invalid_token"
+
+
+async def test_nothing_lives_longer_than_the_token(app: FastAPI, ada: httpx.AsyncClient) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    token = await create(ada, expires_at=soon.isoformat())
+    claims = claims_of(access_of(await exchange(app, token["token"])))
+    assert claims["exp"] == int(soon.timestamp())
+    app.state.resources.exchange._clock = soon.timestamp  # noqa: SLF001 - at its end
+    assert (await exchange(app, token["token"])).json()["code"] == "token_expired"
+    assert len((await ada.get(TOKENS)).json()["items"]) == 1
+
+
+async def test_a_hundred_and_no_more(ada: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+    tokens = [await create(ada) for _ in range(100)]
+    refused = await ada.post(TOKENS, json=FORM)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tokens")
+    await create(bob)
+    assert (await ada.delete(f"{TOKENS}/{tokens[50]['id']}")).status_code == 204
+    await create(ada)
+
+
+async def test_anothers_token_is_like_an_absent_one(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    theirs = (await create(bob))["id"]
+    for token_id in (theirs, uuid4(), "nonsense"):
+        answer = await ada.delete(f"{TOKENS}/{token_id}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert len((await bob.get(TOKENS)).json()["items"]) == 1
+
+
+async def test_a_new_password_keeps_tokens_and_a_closed_account_does_not(
+    app: FastAPI, ada: httpx.AsyncClient
+) -> None:
+    token = (await create(ada))["token"]
+    new = "a walk in the park, 1987"
+    change = {"current_password": PASSWORD, "new_password": new}
+    before = claims_of(access_of(await exchange(app, token)))["ver"]
+    assert (await ada.post(f"{AUTH}/password", json=change)).status_code == 204
+    later = datetime.now(UTC).timestamp() + 2
+    app.state.resources.exchange._clock = lambda: later  # noqa: SLF001 - the trust is over
+    assert claims_of(access_of(await exchange(app, token)))["ver"] == before + 1
+    form = {"current_password": new}
+    assert (await ada.request("DELETE", f"{AUTH}/me", json=form)).status_code == 204
+    app.state.resources.exchange._clock = lambda: later + 2  # noqa: SLF001 - once more
+    assert (await exchange(app, token)).json()["code"] == "invalid_token"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", f"/{uuid4()}")])
+async def test_is_asked_in_the_usual_order(
+    anonymous: httpx.AsyncClient, ada: httpx.AsyncClient, method: str, path: str
+) -> None:
+    url = TOKENS + path
+    assert (await anonymous.request(method, url)).json()["code"] == "not_authenticated"
+    if method != "GET":
+        foreign = {"Origin": "https://localhost.example.com"}
+        answer = await ada.request(method, url, headers=foreign)
+        assert answer.json()["code"] == "cross_site_request"
+    if method == "POST":
+        wrong = await ada.post(url, json=FORM | {"scope": ["expenses:read"]})
+        error = wrong.json()["errors"][0]
+        assert (error["pointer"], error["suggestion"]) == ("/scope", "scopes")

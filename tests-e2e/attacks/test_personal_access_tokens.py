@@ -1,0 +1,115 @@
+"""Personal access tokens through the gateway: what they open, what they do not, and how they end."""
+
+import time
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+
+from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
+from infra.local.stack import Stack
+
+TOKENS = f"{AUTH}/tokens"
+ENDS_SECONDS = 3.0
+
+
+def make(person: Person, *scopes: str) -> dict[str, Any]:
+    answer = person.client.post(TOKENS, json={"name": "script", "scopes": list(scopes)})
+    assert answer.status_code == 201, answer.text
+    token: dict[str, Any] = answer.json()
+    return token
+
+
+def script(base_url: str, token: dict[str, Any], scheme: str = "Bearer") -> httpx.Client:
+    return new_client(base_url, Authorization=f"{scheme} {token['token']}")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_reads_with_the_scope_to_read_and_writes_nothing(base_url: str, ada: Person, scheme: str) -> None:
+    ada.record()
+    client = script(base_url, make(ada, "expenses:read"), scheme)
+    assert len(client.get(EXPENSES).json()["items"]) == 1
+    assert client.get("/api/v1/categories").status_code == 200
+    problem(client.post(EXPENSES, json=LUNCH), 403, "insufficient_scope")
+    item = ada.list()[0]
+    problem(client.patch(f"{EXPENSES}/{item['id']}", json={"amount": "1.00"}), 403, "insufficient_scope")
+    problem(client.delete(f"{EXPENSES}/{item['id']}"), 403, "insufficient_scope")
+    problem(client.get(f"{AUTH}/me"), 403, "insufficient_scope")
+    assert ada.list() == [item]
+
+
+def test_writes_with_the_scope_to_write_and_reads_nothing(base_url: str, ada: Person) -> None:
+    client = script(base_url, make(ada, "expenses:write"))
+    assert client.post(EXPENSES, json=LUNCH).status_code == 201
+    problem(client.get(EXPENSES), 403, "insufficient_scope")
+
+
+def test_sees_the_profile_with_its_scope(base_url: str, ada: Person) -> None:
+    client = script(base_url, make(ada, "profile:read"))
+    assert client.get(f"{AUTH}/me").json()["id"] == ada.id
+    problem(client.patch(f"{AUTH}/me", json={"name": "x"}), 403, "insufficient_scope")
+    problem(client.get(EXPENSES), 403, "insufficient_scope")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/tokens"),
+        ("POST", "/tokens"),
+        ("GET", "/sessions"),
+        ("POST", "/logout-all"),
+        ("POST", "/password"),
+    ],
+)
+def test_opens_nothing_else_of_auth(base_url: str, ada: Person, method: str, path: str) -> None:
+    client = script(base_url, make(ada, "expenses:read", "expenses:write", "profile:read"))
+    problem(client.request(method, AUTH + path), 401, "invalid_token")
+    assert ada.client.get(f"{AUTH}/me").status_code == 200
+
+
+def test_revoked_it_is_refused_within_three_seconds(base_url: str, ada: Person) -> None:
+    token = make(ada, "expenses:read", "profile:read")
+    client = script(base_url, token)
+    assert client.get(EXPENSES).status_code == client.get(f"{AUTH}/me").status_code == 200
+    assert ada.client.delete(f"{TOKENS}/{token['id']}").status_code == 204
+    deadline = time.monotonic() + ENDS_SECONDS
+    while client.get(EXPENSES).status_code == 200 or client.get(f"{AUTH}/me").status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    problem(client.get(EXPENSES), 401, "session_revoked")
+
+
+def forged(text: str) -> str:
+    """The id of a good token with another secret, whose check sum is right."""
+    head, _, tail = text.rpartition("_")[0].rpartition("_")
+    body = f"{head}_{tail[::-1]}"
+    return f"{body}_{zlib.crc32(body.encode()):08x}"
+
+
+def test_what_is_no_token_is_refused(base_url: str, ada: Person) -> None:
+    text = make(ada, "expenses:read")["token"]
+    for wrong in (forged(text), text[:-1] + "x", "ea_pat_", text.upper(), f"x{text}"):
+        client = new_client(base_url, Authorization=f"Bearer {wrong}")
+        answer = problem(client.get(EXPENSES, params={"limit": 1}), 401, "invalid_token")
+        assert answer["instance"] == EXPENSES
+
+
+def test_with_other_credentials_beside_it_nothing_is_guessed(base_url: str, ada: Person) -> None:
+    text = make(ada, "expenses:read")["token"]
+    cookie = f"ea_access={ada.cookie('ea_access')}"
+    client = new_client(base_url, Authorization=f"Bearer {text}", Cookie=cookie)
+    problem(client.get(EXPENSES), 400, "ambiguous_credentials")
+    twice = new_client(base_url)
+    headers = [("Authorization", f"Bearer {text}"), ("Authorization", f"Bearer {text}")]
+    problem(twice.get(EXPENSES, headers=headers), 400, "ambiguous_credentials")
+
+
+@pytest.mark.own_stack
+def test_expenses_itself_knows_no_such_token_and_no_log_has_it(stack: Stack, ada: Person) -> None:
+    text = make(ada, "expenses:read")["token"]
+    direct = new_client(stack.place.url("expenses"), Authorization=f"Bearer {text}")
+    problem(direct.get(EXPENSES), 401, "invalid_token")
+    assert script(stack.base_url, {"token": text}).get(EXPENSES).status_code == 200
+    for part in ("gateway", "auth", "expenses", "postgres"):
+        assert text.split("_")[3] not in stack.log(part)
