@@ -10,7 +10,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate user-disable user-enable user-reset lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,22 @@ endef
 
 keys-rotate: ## a new signing key, from now on; nobody is signed out
 	@$(call operate,keys-rotate)
+
+# EMAIL goes through the environment, so that no character of it means anything to the shell.
+export EMAIL
+define operate-user
+test -n "$$EMAIL" || { echo "Name the account: make $(1) EMAIL=ada@example.com" >&2; exit 2; }; \
+$(call operate,$(1) "$$EMAIL")
+endef
+
+user-disable: ## end all sessions of EMAIL and bar the account
+	@$(call operate-user,user-disable)
+
+user-enable: ## let EMAIL sign in again
+	@$(call operate-user,user-enable)
+
+user-reset: ## a one-time password for EMAIL, printed once
+	@$(call operate-user,user-reset)
 
 lock: install ## write all lock files anew from what the .in files ask for
 	@$(PYTHON) -m infra.local.locks

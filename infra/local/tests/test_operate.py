@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +65,44 @@ def test_where_nothing_runs_it_says_so(stack: Stack, tmp_path: Path) -> None:
         assert done.returncode == 1
         assert done.stderr.startswith(f"Nothing runs on {folder}: ")
         assert done.stderr.count("\n") == 1
+
+
+def test_an_account_is_disabled_enabled_and_reset(stack: Stack) -> None:
+    def account(verb: str, email: str) -> subprocess.CompletedProcess[str]:
+        return typed("make", "--no-print-directory", verb, f"EMAIL={email}", f"DATA={stack.data}")
+
+    def post(path: str, form: dict[str, str]) -> int:
+        request = urllib.request.Request(
+            f"{stack.base_url}/api/v1/auth/{path}",
+            json.dumps(form).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    form = {"email": "o'hara+mail@example.com", "password": "plums, velvet and 42 orbits"}
+    assert post("register", form) == 201
+    done = account("user-disable", form["email"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert post("login", form) == 401
+    done = account("user-enable", form["email"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert post("login", form) == 200
+    done = account("user-reset", form["email"])
+    assert (done.returncode, done.stderr) == (0, "")
+    once = form | {"password": done.stdout.splitlines()[1].strip()}
+    assert [post("login", form), post("login", once), post("login", once)] == [401, 200, 401]
+
+
+def test_an_account_that_nobody_has_is_told_in_a_sentence(stack: Stack) -> None:
+    for verb in ("user-disable", "user-enable", "user-reset"):
+        done = stack.operate(verb, "nobody@example.com")
+        assert done.returncode == 1
+        assert done.stderr == "Nobody has the address nobody@example.com.\n"
+        done = typed("make", "--no-print-directory", verb, f"DATA={stack.data}")
+        assert done.returncode == 2
+        assert f"make {verb} EMAIL=" in done.stderr

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
 
+from auth_service.accounts import administration
 from auth_service.database import Database
 from auth_service.errors import ServiceError, Unavailable
 from auth_service.keys.errors import KeyEncryptionKeyWrong, KeysUnavailable
 from auth_service.keys.service import HINT, RELOAD_SECONDS, KeyStore
+from auth_service.resources import open_resources
 from auth_service.settings import Settings, load
 from auth_service.telemetry import configure_logging
 
@@ -31,6 +33,29 @@ async def keys_rotate(settings: Settings, database: Database, _: argparse.Namesp
     done = await keys.rotate()
     _say(f"{done.new_kid} signs, in every replica within {RELOAD_SECONDS:.0f} s.")
     _say(f"{done.old_kid} has stopped; it leaves the key set at {done.leaves_at:%FT%TZ}.")
+
+
+async def user_disable(settings: Settings, _: Database, chosen: argparse.Namespace) -> None:
+    """End all that the account has; it cannot sign in until it is enabled."""
+    async with open_resources(settings) as resources:
+        user = await administration.disable(resources, chosen.email)
+    _say(f"{user.email} is disabled: all sessions have ended, and no sign-in or token works.")
+
+
+async def user_enable(settings: Settings, _: Database, chosen: argparse.Namespace) -> None:
+    """Let the account sign in again."""
+    async with open_resources(settings) as resources:
+        user = await administration.enable(resources, chosen.email)
+    _say(f"{user.email} may sign in again.")
+
+
+async def user_reset(settings: Settings, _: Database, chosen: argparse.Namespace) -> None:
+    """A password for one sign-in, told here and nowhere else."""
+    async with open_resources(settings) as resources:
+        user, password = await administration.reset(resources, chosen.email)
+    _say(f"{user.email} signs in once, within {administration.ONE_TIME_HOURS} hours, with:")
+    _say(f"  {password}")
+    _say("All sessions have ended. A new password is set with POST /api/v1/auth/password.")
 
 
 def _say(sentence: str) -> None:
@@ -67,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rotate = commands.add_parser("keys-rotate", help="a new signing key, from now on")
     rotate.set_defaults(run=keys_rotate)
+    for name, run, what in (
+        ("user-disable", user_disable, "end all that an account has, and bar it"),
+        ("user-enable", user_enable, "let a disabled account sign in again"),
+        ("user-reset", user_reset, "give an account a one-time password"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("email", metavar="EMAIL", help="the address of the account")
+        command.set_defaults(run=run)
     return parser
 
 
