@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 
 from auth_service import __version__, docs, health, metrics, openapi, problems
 from auth_service.accounts.router import router as accounts
+from auth_service.events.router import router as events
 from auth_service.head import HeadAsGet
 from auth_service.keys.metrics import KeyMetrics
 from auth_service.keys.router import router as keys
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keys,
         revocations,
         tokens,
+        events,
     ):
         app.include_router(router)
     problems.install(app)

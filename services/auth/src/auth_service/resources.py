@@ -1,5 +1,6 @@
 """What the service holds open while it runs, opened and closed by the application's lifespan."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from auth_service.accounts.passwords import PasswordPool
 from auth_service.cookies import CookieProfile
 from auth_service.database import Database
 from auth_service.devices import Devices
+from auth_service.events.cursors import Cursors
+from auth_service.housekeeping import keep_house
 from auth_service.keys.service import KeyStore
 from auth_service.sessions.repository import SessionStore, connect
 from auth_service.settings import Settings
@@ -28,6 +31,7 @@ class Resources:
     keys: KeyStore
     passwords: PasswordPool
     devices: Devices
+    cursors: Cursors
     throttle: Throttle
     exchange: Exchange
     cookies: CookieProfile
@@ -61,6 +65,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         keys = KeyStore(database, secret, settings.key_lifetime_seconds)
         stack.push_async_callback(keys.close)
         await keys.start()
+        house = asyncio.create_task(keep_house(database, settings.event_days), name="housekeeping")
+        stack.callback(house.cancel)
         devices = Devices(secret)
         yield Resources(
             settings=settings,
@@ -69,6 +75,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             keys=keys,
             passwords=passwords,
             devices=devices,
+            cursors=Cursors(secret),
             exchange=Exchange(database, keys, settings.issuer),
             throttle=Throttle(ThrottleStore(redis), devices, settings, secret),
             cookies=CookieProfile(settings.secure),

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     throttle_account_failures: int = Field(5, ge=1, le=1_000_000)
     throttle_longest_delay_seconds: int = Field(60, ge=1, le=3600)
     throttle_registrations: int | None = Field(None, ge=1, le=1_000_000)
+    event_days: int = Field(365, ge=1, le=3650)
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
     drain_seconds: float = Field(0.0, ge=0, le=60)
 

@@ -1,7 +1,9 @@
-"""The table of security events."""
+"""The table of security events, one of them, and the client that one is about."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal, get_args
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uuid, column, text
 
@@ -40,3 +42,15 @@ class Client:
 
     ip: str | None
     user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of `security_events` without its user."""
+
+    id: UUID
+    at: datetime
+    type: EventType
+    ip: str | None
+    user_agent: str | None
+    session_id: UUID | None

@@ -1,11 +1,12 @@
 """Security events in Postgres."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth_service.events.models import Client, EventType, security_events
+from auth_service.events.models import Client, Event, EventType, security_events
 
 
 async def record(
@@ -30,3 +31,15 @@ async def record(
 async def forget(connection: AsyncConnection, user_id: UUID) -> None:
     """Delete what is known of a user whose account is closed."""
     await connection.execute(delete(security_events).where(security_events.c.user_id == user_id))
+
+
+async def page(
+    connection: AsyncConnection, user_id: UUID, before: UUID | None, limit: int
+) -> Sequence[Event]:
+    """The latest `limit` events of the user that are older than `before`."""
+    table = security_events.c
+    columns = [table[name] for name in Event.__slots__]
+    statement = select(*columns).where(table.user_id == user_id).order_by(table.id.desc())
+    if before is not None:
+        statement = statement.where(table.id < before)
+    return [Event(**row) for row in (await connection.execute(statement.limit(limit))).mappings()]

@@ -1,0 +1,46 @@
+"""The query for events, and a page of them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth_service.accounts.schemas import Instant
+from auth_service.events.models import Event, EventType
+
+MAX_PAGE = 200
+PAGE = 50
+
+
+class EventQuery(BaseModel):
+    """`GET /auth/events`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="how many at most")] = PAGE
+    cursor: Annotated[
+        str | None, Field(max_length=256, description="`next_cursor` of the page before")
+    ] = None
+
+
+class EventBody(BaseModel):
+    """A security event as its user sees it; `ip` is the network, not the address."""
+
+    id: UUID
+    at: Instant
+    type: EventType
+    ip: str | None
+    user_agent: str | None
+    session_id: UUID | None
+
+    @classmethod
+    def of(cls, event: Event) -> "EventBody":
+        """What may be shown of `event`."""
+        return cls(**{name: getattr(event, name) for name in Event.__slots__})
+
+
+class Events(BaseModel):
+    """A page of events; `next_cursor` is null at the end."""
+
+    items: list[EventBody]
+    next_cursor: str | None
