@@ -89,7 +89,7 @@ def test_port_in_use_is_said(stack: Stack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["AUTH_URL", "EXPENSES_URL"])
 def test_a_missing_address_is_logged_plainly_and_healthz_is_not_true(tmp_path: Path, variable: str) -> None:
-    """As in a container, where `start` does not run."""
+    """The files themselves say so too, should something else than `start` run them."""
     source = edited_copy(tmp_path, "start", (f'[ -n "${{{variable}:-}}" ] || refuse', ": "))
     addresses = {"AUTH_URL": "http://127.0.0.1:1", "EXPENSES_URL": "http://127.0.0.1:1"} | {variable: ""}
     with running_gateway(tmp_path, addresses["AUTH_URL"], addresses["EXPENSES_URL"], source) as gateway:
@@ -126,7 +126,7 @@ def test_everything_loads_without_an_error(stack: Stack) -> None:
 
 
 def test_the_same_files_serve_containers() -> None:
-    """`start` replaces exactly these; the containers use them as they are."""
+    """`start` puts these in; what the containers give is what stands there."""
     assert re.findall(r"address: (.*)", STATIC) == ['":8080"', '"127.0.0.1:8079"', '"127.0.0.1:8078"']
     assert "docker" not in STATIC
     assert "\napi:" not in STATIC

@@ -1,11 +1,9 @@
 """Answers of the services pass as they are; the gateway adds its headers to all of them."""
 
-from pathlib import Path
-
 import httpx
 import pytest
 from conftest import Stack
-from processes import edited_copy, running_gateway, wait_until
+from processes import wait_until
 
 EVERYWHERE = ["/api/v1/auth/me", "/api/v1/expenses", "/api/v1/expenses/own-503", "/nowhere", "/healthz", "/docs"]
 
@@ -35,26 +33,6 @@ def test_security_headers(stack: Stack, path: str) -> None:
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["content-security-policy"].startswith("default-src 'none'; frame-ancestors 'none'")
     assert "strict-transport-security" not in headers  # plain HTTP
-
-
-def test_strict_transport_security_only_under_tls(stack: Stack, tmp_path: Path) -> None:
-    """The same files with TLS on the entry point, Traefik's own certificate."""
-    source = edited_copy(tmp_path, "traefik.yml", ("    http:\n", "    http:\n      tls: {}\n"))
-    with (
-        running_gateway(tmp_path, stack.auth.url, stack.expenses.url, source) as gateway,
-        httpx.Client(base_url=f"https://127.0.0.1:{gateway.port}", verify=False) as client,  # noqa: S501 - see above
-    ):
-        wait_until(lambda: listening(client), what="routes loaded")
-        answer = client.get("/api/v1/expenses")
-        assert answer.headers["strict-transport-security"] == "max-age=31536000"
-        assert dict(answer.json()["headers"])["x-forwarded-proto"] == "https"
-
-
-def listening(client: httpx.Client) -> bool:
-    try:
-        return client.get("/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.mark.parametrize("service", ["auth", "expenses"])
