@@ -1,6 +1,7 @@
 # Everything from one place; `make` alone lists the targets. PORT, DATA, BASE_URL and PYTHON may be set.
 PYTHON ?= python3
-PORT ?= 8080
+TLS ?=
+PORT ?= $(if $(TLS),8443,8080)
 DATA ?= .local
 BASE_URL ?=
 
@@ -15,8 +16,8 @@ export PORT
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## everything on this machine without Docker (PORT=8080 DATA=.local)
-	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)"
+run: ## everything on this machine without Docker (PORT=8080 DATA=.local; TLS=1: https, PORT=8443)
+	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
 
 test: ## lint, types, import contracts and all tests
 	@$(PYTHON) -m infra.local.checks

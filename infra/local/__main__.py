@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 
 from infra.local import bootstrap
@@ -36,7 +37,7 @@ def main() -> int:
         if arguments.install:
             bootstrap.install(arguments.install, develop=True)
             return 0
-        return _run(Path(arguments.data), _port(arguments.port), demo=not arguments.no_demo)
+        return _run(arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -52,6 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", default=".local", help="folder for data, secrets and logs")
     parser.add_argument("--port", default="8080", help="the gateway's port on 127.0.0.1")
     parser.add_argument("--no-demo", action="store_true", help="without the demonstration's data")
+    parser.add_argument("--tls", action="store_true", help="https, with TLS_CERT_FILE and TLS_KEY_FILE")
     parser.add_argument("--install", nargs="+", metavar="FOLDER", help="only make these environments")
     return parser.parse_args()
 
@@ -62,14 +64,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _run(data: Path, port: int, *, demo: bool) -> int:
-    parent = os.getppid()
+def _run(arguments: argparse.Namespace) -> int:
+    parent, data, port = os.getppid(), Path(arguments.data), _port(arguments.port)
     bootstrap.install(bootstrap.RUN, develop=False)
     started = time.monotonic()
     print(f"Starting on {data.absolute()} …", flush=True)
-    with Stack(data, port=port, demo=demo) as stack:
-        end = f"Ready after {time.monotonic() - started:.0f} s. Ctrl-C stops all of it; the data stays."
-        print(page(stack.base_url, end), flush=True)
+    with Stack(data, port=port, demo=not arguments.no_demo, tls=arguments.tls) as stack:
+        ready = f"Ready after {time.monotonic() - started:.0f} s."
+        end = f"{stack.said}{ready} Ctrl-C stops all of it; the data stays."
+        trusting = f"--cacert {quote(str(stack.place.certificate))} " if arguments.tls else ""
+        print(page(stack.base_url, end, trusting), flush=True)
         while (part := stack.ended()) is None:
             if "MAKELEVEL" in os.environ and os.getppid() != parent:
                 raise Stopped  # make was killed, and nobody could press Ctrl-C here any more

@@ -1,4 +1,4 @@
-"""What is printed when everything runs; `make up` prints it too (`python3 -m infra.local.page URL`)."""
+"""What is printed when everything runs; `make up` prints it too (`… infra.local.page URL [CURL_OPTION]`)."""
 
 import sys
 
@@ -16,19 +16,20 @@ Expense Management API is running.
 
 Try it (copy and paste):
 
-  curl -sS -c /tmp/expenses.jar {base}/api/v1/auth/login \\
+  curl {curl}-sS -c /tmp/expenses.jar {base}/api/v1/auth/login \\
     -H 'Content-Type: application/json' -d '{{"email": "{email}", "password": "{password}"}}'
-  curl -sS -b /tmp/expenses.jar '{base}/api/v1/expenses?limit=3'
-  curl -sS -b /tmp/expenses.jar '{base}/api/v1/expenses/summary?group_by=category,month'
+  curl {curl}-sS -b /tmp/expenses.jar '{base}/api/v1/expenses?limit=3'
+  curl {curl}-sS -b /tmp/expenses.jar '{base}/api/v1/expenses/summary?group_by=category,month'
 
 {end}
 """
 
 
-def page(base_url: str, end: str) -> str:
-    """The page for a stack at `base_url`; `end` says how it is stopped."""
-    return PAGE.format(base=base_url, email=DEMO_EMAIL, password=DEMO_PASSWORD, end=end)
+def page(base_url: str, end: str, curl: str = "") -> str:
+    """The page for a stack at `base_url`; `end` says how it is stopped, `curl` are options for it."""
+    return PAGE.format(base=base_url, curl=curl, email=DEMO_EMAIL, password=DEMO_PASSWORD, end=end)
 
 
 if __name__ == "__main__":
-    print(page(sys.argv[1], "make logs follows the logs, make down stops it; the data stays."))
+    end = "make logs follows the logs, make down stops it; the data stays."
+    print(page(sys.argv[1], end, "".join(f"{option} " for option in sys.argv[2:])))

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +18,14 @@ ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
 PORTS = (*ORDER, "exchange")  # the gateway asks auth at a port of its own, which nobody else uses
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 ANSWER_SECONDS = 2.0
-# Our own parts are asked directly, whatever proxy this machine's environment names.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Our own parts are asked directly, whatever proxy this machine's environment names, and whatever
+# certificate the gateway has: the question is whether it answers.
+_ANY_CERTIFICATE = ssl.create_default_context()
+_ANY_CERTIFICATE.check_hostname = False
+_ANY_CERTIFICATE.verify_mode = ssl.CERT_NONE
+_DIRECT = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_ANY_CERTIFICATE)
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,22 @@ class Place:
 
     data: Path
     ports: Mapping[str, int]
+    tls: bool = False
 
     @property
     def secrets(self) -> Path:
         """The secret files, each in the folder of who reads it."""
         return self.data / "secrets"
+
+    @property
+    def certificate(self) -> Path:
+        """The gateway's certificate, with `key.pem` beside it, when it speaks TLS."""
+        return self.data / "tls/certificate.pem"
+
+    @property
+    def origin(self) -> str:
+        """The gateway's address, as browsers use it."""
+        return f"{'https' if self.tls else 'http'}://localhost:{self.ports['gateway']}"
 
     def url(self, name: str) -> str:
         """The HTTP address of a part."""
@@ -117,8 +135,8 @@ def _service(place: Place, name: str, settings: Mapping[str, str]) -> Part:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOST": HOST,
         "PORT": str(place.ports[name]),
-        "FORWARDED_ALLOW_IPS": HOST,
-        f"{prefix}_PUBLIC_ORIGIN": f"http://localhost:{place.ports['gateway']}",
+        "FORWARDED_ALLOW_IPS": ",".join(filter(None, (HOST, os.environ.get("GATEWAY_TRUSTED_PROXIES")))),
+        f"{prefix}_PUBLIC_ORIGIN": place.origin,
         f"{prefix}_DATABASE_URL": f"postgresql://{name}_app@{HOST}:{place.ports['postgres']}/{name}",
         f"{prefix}_DATABASE_PASSWORD_FILE": str(place.secrets / f"{name}/database_password"),
     }
@@ -155,12 +173,16 @@ def _gateway(place: Place) -> Part:
         **base_environment(place.data, ["GATEWAY_"]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
         "GATEWAY_EXCHANGE_ADDRESS": f"{HOST}:{place.ports['exchange']}",
+        "GATEWAY_PUBLIC_ORIGIN": place.origin,
         "GATEWAY_STATE": str(state),
         "TRAEFIK_BIN": str(servers.TRAEFIK),
         "AUTH_URL": place.url("auth"),
         "EXPENSES_URL": place.url("expenses"),
     }
-    ready = lambda: answers(f"{place.url('gateway')}/healthz")  # noqa: E731 - as above
+    if place.tls:
+        environment["TLS_CERT_FILE"] = str(place.certificate)
+        environment["TLS_KEY_FILE"] = str(place.certificate.with_name("key.pem"))
+    ready = lambda: answers(f"{place.origin}/healthz")  # noqa: E731 - as above
     return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
 
 

@@ -33,21 +33,22 @@ class Stack:
 
     closing: ClassVar[bool] = False  # a signal that asks for it need not interrupt it
 
-    def __init__(self, data: Path, *, port: int, demo: bool = False) -> None:
+    def __init__(self, data: Path, *, port: int, demo: bool = False, tls: bool = False) -> None:
         self.data = data.absolute()
         self._demo = demo
+        self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
         self._make_folders()
         self._hold()
         end_leftovers(self._run_folder, self.data)
         self._keep_logs_short()
-        self.place = Place(self.data, _ports(port))
+        self.place = Place(self.data, _ports(port), tls)
         operate.publish(self.place)
 
     @property
     def base_url(self) -> str:
         """The gateway's address, as clients use it."""
-        return f"http://localhost:{self.place.ports['gateway']}"
+        return self.place.origin
 
     @property
     def _run_folder(self) -> Path:
@@ -104,6 +105,8 @@ class Stack:
 
     def _start_all(self) -> None:
         self._make_secrets()
+        if self.place.tls:
+            self._make_certificate()
         servers.initdb(self.data / "postgres", self.place.secrets / "postgres/superuser_password")
         servers.forget_lock(self.data / "postgres")
         for name in ("postgres", "sessions", "cache"):
@@ -189,6 +192,13 @@ class Stack:
     def _make_secrets(self) -> None:
         self._step("secrets", [str(ROOT / "infra/secrets/generate.sh"), str(self.place.secrets)], {})
 
+    def _make_certificate(self) -> None:
+        """Of TLS_CERT_FILE and TLS_KEY_FILE, or one that is signed by itself."""
+        python = str(ROOT / "services/auth/.venv/bin/python")
+        command = [python, str(ROOT / "infra/tls/certificate.py"), str(self.place.certificate.parent)]
+        given = {name: os.environ.get(name, "") for name in ("TLS_CERT_FILE", "TLS_KEY_FILE")}
+        self.said += self._step("certificate", [*command, self.place.origin], given)
+
     def _make_databases(self) -> None:
         environment = {"PGHOST": HOST, "PGPORT": str(self.place.ports["postgres"]), "PGUSER": "postgres"}
         environment |= {"PSQL": str(servers.postgres("psql"))}
@@ -213,8 +223,8 @@ class Stack:
 
     def _step(
         self, name: str, command: list[str], environment: Mapping[str, str], folder: Path = ROOT
-    ) -> None:
-        """Run something that ends; what it said is shown only if it failed."""
+    ) -> str:
+        """Run something that ends; what it said, which is shown at once only if it failed."""
         done = subprocess.run(
             command,
             cwd=folder,
@@ -227,6 +237,7 @@ class Stack:
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise Failure(f"{name} failed:\n{said}")
+        return done.stdout
 
 
 def _ports(gateway: int) -> dict[str, int]:

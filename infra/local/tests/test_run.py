@@ -46,10 +46,14 @@ class Run:
         where = ["--port", str(self.port), "--data", str(self.data)]
         return [sys.executable, "-m", "infra.local", *where, *more]
 
-    def begin(self) -> str:
+    def begin(self, *more: str) -> str:
         """Start it; what it prints until it is ready."""
         self.process = subprocess.Popen(
-            self.command(), cwd=bootstrap.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.command(*more),
+            cwd=bootstrap.ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert self.process.stdout is not None
         printed = ""
@@ -124,6 +128,18 @@ def test_it_starts_stops_and_finds_its_data_again(run: Run) -> None:
     assert demo_expenses(run) == first
     assert run.end(signal.SIGTERM) == 0
     assert not run.parts()
+
+
+def test_with_tls_it_tells_where_its_certificate_is(run: Run) -> None:
+    printed = run.begin("--tls")
+    certificate = run.data / "tls/certificate.pem"
+    assert f"The certificate is self-signed, for localhost, 127.0.0.1, ::1: {certificate}\n" in printed
+    assert f"  https://localhost:{run.port}/docs" in printed.replace("documentation ", "")
+    curl = [line for line in printed.replace("\\\n", "").splitlines() if line.strip().startswith("curl")]
+    pasted = subprocess.run(["bash", "-ec", "\n".join(curl)], capture_output=True, text=True, check=True)
+    assert '"groups":[{"key":{"category"' in pasted.stdout
+    assert certificate.stat().st_mode & 0o077 == 0
+    assert run.end(signal.SIGINT) == 0
 
 
 def test_a_killed_runner_leaves_nothing_that_blocks_the_next_start(run: Run) -> None:
