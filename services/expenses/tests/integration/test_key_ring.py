@@ -76,13 +76,27 @@ async def test_a_kid_just_found_unknown_is_not_asked_for_again(server: JwksServe
     async with started(server.url, clock) as ring:
         await until(ring.ready)
         clock.now += REFETCH_COOLDOWN_SECONDS
-        for _ in range(3):
+        for _ in range(2):
             assert await ring.find(NEXT.kid) is None
             clock.now += REFETCH_COOLDOWN_SECONDS
         assert len(server.paths) == 2
         clock.now += UNKNOWN_KID_SECONDS
         assert await ring.find(NEXT.kid) is None
         assert len(server.paths) == 3
+
+
+async def test_a_key_that_was_asked_for_too_early_is_there_before_it_signs(
+    server: JwksServer,
+) -> None:
+    """Auth publishes a key 15 s before it signs; a key set may be a second old."""
+    clock = Clock()
+    async with started(server.url, clock) as ring:
+        await until(ring.ready)
+        clock.now += REFETCH_COOLDOWN_SECONDS
+        assert await ring.find(NEXT.kid) is None
+        server.body = key_set(KEY, NEXT)
+        clock.now += 14
+        assert await ring.find(NEXT.kid) is not None
 
 
 async def test_memory_of_unknown_kids_is_bounded(

@@ -20,7 +20,7 @@ RETRY_SECONDS = 1.0
 RETRY_WITH_COPY_SECONDS = 15.0
 JITTER = 0.1
 MAX_UNKNOWN_KIDS = 1024
-UNKNOWN_KID_SECONDS = 10.0  # less than a key is published before it signs
+UNKNOWN_KID_SECONDS = 12.0  # less than a key is published before it signs
 
 log = structlog.get_logger(__name__)
 
