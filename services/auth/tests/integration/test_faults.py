@@ -180,6 +180,8 @@ async def test_redis_that_is_full_lets_people_out_and_not_in(settings: Settings)
             with server.client() as direct:
                 direct.config_set("maxmemory", 1)
             await refused(client, "POST", "login", FORM)
+            await refused(client, "POST", "login", FORM | {"password": "wrong horse battery"})
+            await refused(client, "POST", "register", FORM | {"email": "new@example.com"})
             await refused(client, "POST", "refresh", None)
             assert (await client.post(f"{AUTH}/logout")).status_code == 204
             with server.client() as direct:

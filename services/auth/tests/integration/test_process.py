@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from auth_service.settings import Settings
@@ -126,3 +127,22 @@ def test_no_line_of_the_log_tells_what_was_sent(settings: Settings) -> None:
         said, _ = process.communicate(timeout=20)
     assert '"event": "request"' in said
     assert "planted" not in said
+
+
+@pytest.mark.parametrize(
+    ("trusted", "statuses"), [("127.0.0.1", [401, 401, 429]), ("127.0.0.9", [401, 429, 429])]
+)
+def test_only_a_trusted_peer_tells_whose_guess_it_is(
+    settings: Settings, trusted: str, statuses: list[int]
+) -> None:
+    own = settings.model_copy(update={"throttle_address_failures": 1})
+    with served(own, FORWARDED_ALLOW_IPS=trusted) as (_, url), httpx.Client(base_url=url) as client:
+        answers = [
+            client.post(
+                "/api/v1/auth/login",
+                json={"email": f"person-{number}@example.com", "password": "not the right one"},
+                headers={"X-Forwarded-For": claimed, "X-Real-IP": claimed, "Forwarded": claimed},
+            ).status_code
+            for number, claimed in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1"))
+        ]
+    assert answers == statuses

@@ -28,8 +28,13 @@ class World:
         assert isinstance(taken, Ticket), taken
         return taken
 
+    async def wait_to_ask(self, *buckets: Bucket) -> float:
+        """Seconds until an attempt is allowed."""
+        refusal = await self.store.ask(buckets)
+        return refusal.wait_ms / 1000 if refusal else 0.0
+
     async def wait(self, *buckets: Bucket) -> float:
-        """Seconds until an attempt is allowed; asking and taking agree."""
+        """The same; asking and taking agree."""
         refusal = await self.store.ask(buckets)
         if refusal is not None:
             assert await self.store.take(buckets) == refusal
@@ -128,6 +133,49 @@ async def test_runs_under_the_rules_of_the_product(
         await world.store.give_back(ticket)
         with pytest.raises(SessionsUnavailable):
             await world.store.take([Bucket("address", Kind.WINDOW, "elsewhere", 20, 600)])
+        await world.redis.aclose()
+
+
+async def test_asking_writes_nothing(world: World) -> None:
+    for _ in range(20):
+        await world.take(WINDOW)
+    before = await world.redis.dump(WINDOW.key)
+    world.now += 1000
+    assert await world.wait_to_ask(WINDOW, DELAY) == 0
+    assert await world.redis.dump(WINDOW.key) == before
+    assert await world.redis.keys("*") == [WINDOW.key]
+
+
+async def test_what_left_the_window_is_not_kept(world: World) -> None:
+    for _ in range(50):
+        await world.take(WINDOW)
+        world.now += 100
+    assert await world.redis.zcard(WINDOW.key) == 6
+
+
+@pytest.mark.parametrize("buckets", [(WINDOW,), (DELAY,), (WINDOW, DELAY)])
+async def test_a_full_redis_lets_nobody_try_and_keeps_nothing(buckets: tuple[Bucket, ...]) -> None:
+    with Valkey("--maxmemory-policy", "noeviction") as server:
+        world = World(server.url)
+        await world.redis.config_set("maxmemory", 1)
+        assert await world.wait_to_ask(*buckets) == 0
+        with pytest.raises(SessionsUnavailable):
+            await world.store.take(buckets)
+        assert await world.redis.keys("*") == []
+        await world.redis.aclose()
+
+
+async def test_a_redis_that_restarted_empty_has_forgotten() -> None:
+    with Valkey() as server:
+        world = World(server.url)
+        for _ in range(20):
+            ticket = await world.take(WINDOW)
+        assert await world.wait(WINDOW) == 600
+        server.kill()
+        server.start()
+        await world.store.give_back(ticket)
+        assert await world.wait_to_ask(WINDOW) == 0
+        await world.take(WINDOW)
         await world.redis.aclose()
 
 

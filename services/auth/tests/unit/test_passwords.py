@@ -47,6 +47,65 @@ async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
     await passwords.close()
 
 
+async def test_who_leaves_the_line_leaves_the_place() -> None:
+    passwords = pool(threads=1, waiting=1)
+    gate = threading.Event()
+    at_work = asyncio.create_task(passwords.run(gate.wait))
+    try:
+        for _ in range(5):
+            in_line = asyncio.create_task(passwords.hash("x"))
+            await asyncio.sleep(0.01)
+            with pytest.raises(Busy):
+                await passwords.hash("x")
+            in_line.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await in_line
+    finally:
+        gate.set()
+    await at_work
+    assert await passwords.hash("x")
+    await passwords.close()
+
+
+async def test_a_cancelled_turn_lasts_until_its_thread_is_free() -> None:
+    passwords = pool(threads=1, waiting=1)
+    gate = threading.Event()
+    at_work = asyncio.create_task(passwords.run(gate.wait))
+    await asyncio.sleep(0.01)
+    began = asyncio.create_task(passwords.run(threading.Event().is_set))
+    try:
+        for _ in range(3):
+            at_work.cancel()
+            await asyncio.sleep(0.01)
+            assert not began.done()
+            async with asyncio.timeout(1):
+                with pytest.raises(Busy):
+                    await passwords.hash("x")
+    finally:
+        gate.set()
+    assert not await began
+    with pytest.raises(asyncio.CancelledError):
+        await at_work
+    await passwords.close()
+
+
+async def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auth_service.accounts.passwords.WAIT_SECONDS", 0.05)
+    passwords = pool(threads=1, waiting=1)
+    gate = threading.Event()
+    at_work = asyncio.create_task(passwords.run(gate.wait))
+    await asyncio.sleep(0.01)
+    try:
+        for _ in range(3):
+            with pytest.raises(Busy):
+                await passwords.hash("x")
+    finally:
+        gate.set()
+    await at_work
+    assert await passwords.hash("x")
+    await passwords.close()
+
+
 async def test_nobodys_password_costs_as_much_as_somebodys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

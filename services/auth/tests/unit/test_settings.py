@@ -103,3 +103,38 @@ def test_a_key_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text)
     with pytest.raises(SystemExit, match=r"THE_NAME: .* 32 random bytes"):
         read_key(tmp_path / "key", "THE_NAME")
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("ADDRESS_FAILURES", 1, 1_000_000),
+        ("WINDOW_SECONDS", 1, 86_400),
+        ("ACCOUNT_FAILURES", 1, 1_000_000),
+        ("LONGEST_DELAY_SECONDS", 1, 3600),
+        ("REGISTRATIONS", 1, 1_000_000),
+    ],
+)
+def test_a_limit_on_guessing_has_limits(
+    monkeypatch: pytest.MonkeyPatch, name: str, least: int, most: int
+) -> None:
+    variable = f"AUTH_THROTTLE_{name}"
+    for value in (least, most):
+        monkeypatch.setenv(variable, str(value))
+        assert getattr(load(Settings), f"throttle_{name}".lower()) == value
+    for value in (least - 1, most + 1):
+        monkeypatch.setenv(variable, str(value))
+        assert f"{variable} is not valid" in sentence()
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [("http://localhost:8080", 10_000), ("http://[::1]", 10_000), ("https://money.example", 100)],
+)
+def test_many_accounts_are_made_in_development_only(
+    monkeypatch: pytest.MonkeyPatch, origin: str, expected: int
+) -> None:
+    monkeypatch.setenv("AUTH_PUBLIC_ORIGIN", origin)
+    assert load(Settings).registrations_per_address == expected
+    monkeypatch.setenv("AUTH_THROTTLE_REGISTRATIONS", "7")
+    assert load(Settings).registrations_per_address == 7

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -77,12 +77,14 @@ class PasswordPool:
             return False
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        """A caller who is cancelled keeps the turn until the thread is free again."""
+        """A caller who is cancelled, even twice, keeps the turn until the thread is free again."""
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            await asyncio.wait([future])
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
             raise
 
     async def close(self) -> None:

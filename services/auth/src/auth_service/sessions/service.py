@@ -72,10 +72,12 @@ async def _authenticate(
     async with resources.database.transaction() as connection:
         found = await accounts.find_credentials(connection, key)
     user, encoded = found or (None, None)
+    if user is not None and user.disabled_at is not None:
+        encoded = None  # no password is right, so that neither answers nor limits tell which is
     user_id = NOBODY if user is None else user.id
     account = key or form.email.casefold()
     matches = await check_password(resources, visitor, account, user_id, encoded, form.password)
-    if user is None or encoded is None or not matches or user.disabled_at is not None:
+    if user is None or encoded is None or not matches:
         async with resources.database.transaction() as connection:  # for nobody too: the same work
             await record(connection, user_id, "sign_in_failed", client)
         raise InvalidCredentials
