@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from actors import AUTH, PASSWORD, Person, problem
+from actors import AUTH, PASSWORD, Person, new_email, problem
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
@@ -51,3 +51,17 @@ def test_a_stranger_slows_the_account_down_but_not_its_owner(stranger: httpx.Cli
     right = wrong | {"password": PASSWORD}
     problem(stranger.post(f"{AUTH}/login", json=right), 429, "rate_limited")
     assert ada.sign_in().status_code == 200  # a device that signed in before
+
+
+def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client, ada: Person) -> None:
+    def seen(email: str) -> tuple[object, ...]:
+        answer = stranger.post(f"{AUTH}/login", json={"email": email, "password": "not the right one"})
+        body = problem(answer, answer.status_code, answer.json()["code"])
+        del body["request_id"]
+        return answer.status_code, body, list(answer.headers)
+
+    unknown = new_email()
+    pairs = [(seen(ada.email), seen(unknown)) for _ in range(6)]
+    assert [known[0] for known, _ in pairs] == [401] * 5 + [429]
+    for known, other in pairs:
+        assert known == other
