@@ -61,7 +61,7 @@ def client_at(app: FastAPI, address: str) -> httpx.AsyncClient:
 
 
 async def throttle_keys(redis: "Redis") -> list[str]:
-    return [key async for key in redis.scan_iter("throttle:*")]
+    return sorted([key async for key in redis.scan_iter("throttle:*")])
 
 
 async def login(client: httpx.AsyncClient, form: dict[str, str]) -> httpx.Response:
@@ -173,25 +173,28 @@ async def test_one_customer_of_ipv6_is_one_address(settings: Settings) -> None:
 async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis_url: str) -> None:
     """Blocked clients take no place in the line, and those in it are counted when they try."""
     few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 1}
-    redis = Redis.from_url(redis_url, decode_responses=True)
-    async with limited(settings, **few) as app:
-        gate = threading.Event()
-        async with client_at(app, "192.0.2.1") as blocked:
-            assert (await login(blocked, WRONG)).status_code == 401
-            before = await throttle_keys(redis)
-            at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
-            async with client_at(app, "192.0.2.2") as client:
-                other = WRONG | {"email": "bob@example.com"}
-                in_line = asyncio.create_task(login(client, other))
-                await asyncio.sleep(0.1)
-                assert (await login(client, other)).json()["code"] == "busy"
-                refused(await login(blocked, other), "address")
-                assert sorted(await throttle_keys(redis)) == sorted(before)
-                gate.set()
-                assert (await in_line).status_code == 401
-                refused(await login(client, other), "address")
-                await at_work
-    await redis.aclose()
+    form = WRONG | {"email": "bob@example.com"}
+    gate = threading.Event()
+    async with (
+        limited(settings, **few) as app,
+        client_at(app, "192.0.2.1") as blocked,
+        client_at(app, "192.0.2.2") as client,
+        Redis.from_url(redis_url, decode_responses=True) as redis,
+    ):
+        assert (await login(blocked, WRONG)).status_code == 401
+        before = await throttle_keys(redis)
+        at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
+        in_line = asyncio.create_task(login(client, form))
+        await asyncio.sleep(0.1)
+        try:
+            assert (await login(client, form)).json()["code"] == "busy"
+            refused(await login(blocked, form), "address")
+            assert await throttle_keys(redis) == before
+        finally:
+            gate.set()
+        assert (await in_line).status_code == 401
+        refused(await login(client, form), "address")
+        await at_work
 
 
 async def test_redis_is_not_told_who_or_from_where(settings: Settings, redis_url: str) -> None:
@@ -238,12 +241,19 @@ async def test_a_stranger_does_not_lock_the_owner_out(settings: Settings) -> Non
 
 
 async def test_a_known_device_has_a_count_of_its_own(settings: Settings) -> None:
-    async with limited(settings) as app, client_of(app) as owner, client_of(app) as other:
+    async with (
+        limited(settings) as app,
+        client_of(app) as owner,
+        client_of(app) as other,
+        clocked(app),
+    ):
         await sign_in(owner, ADA["email"])
         for _ in range(5):
             assert (await login(owner, WRONG)).status_code == 401
         refused(await login(owner, ADA), "device")
         assert (await login(other, ADA)).status_code == 200  # the account is not slower for it
+        assert (await login(other, WRONG)).status_code == 401  # nor is another known device
+        refused(await login(owner, ADA), "device")
         device = next(c.value or "" for c in owner.cookies.jar if c.name == "ea_device")
         async with client_of(app, Cookie=f"ea_device={device}") as thief:
             assert (await register(thief, "bob@example.com")).status_code == 201
