@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth_service.accounts.rules import email_key, is_time_zone, is_weak
+from auth_service.accounts.rules import email_key, is_time_zone
 from auth_service.devices import Devices
 from auth_service.events.rules import cleaned, truncated
 from auth_service.ids import uuid7
@@ -48,30 +48,6 @@ def test_addresses_compare_without_case(email: str, key: str) -> None:
 def test_what_is_no_address_is_refused(email: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         email_key(email)
-
-
-@pytest.mark.parametrize(
-    "password",
-    [
-        "password1234",
-        "passwordpassword",
-        "qwertyuiop12",
-        "aaaaaaaaaaaa",
-        "ada.lovelace",
-        "lovelace1815",
-        "expenses2026",
-    ],
-)
-def test_passwords_that_fall_at_once_are_weak(password: str) -> None:
-    assert is_weak(password, "ada.lovelace@example.com")
-
-
-@pytest.mark.parametrize(
-    "password",
-    ["correct horse battery", "plum-orbit-velvet-42", "🐝🌻🐝🌻🐝🌻 of course", "x7#Kq!m2Zp0w"],
-)
-def test_others_are_not(password: str) -> None:
-    assert not is_weak(password, "ada.lovelace@example.com")
 
 
 def test_time_zones_are_those_of_iana() -> None:

