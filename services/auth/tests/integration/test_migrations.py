@@ -1,3 +1,5 @@
+import asyncio
+
 import asyncpg
 import pytest
 
@@ -14,6 +16,22 @@ def test_up_down_up(superuser_url: str) -> None:
         postgres.migrate(urls["owner"], "upgrade", "head")
     finally:
         postgres.drop_database(superuser_url, urls["name"])
+
+
+def test_a_new_database_has_no_account(superuser_url: str) -> None:
+    urls = postgres.make_database(superuser_url)
+    try:
+        assert asyncio.run(_users(urls["owner"])) == 0
+    finally:
+        postgres.drop_database(superuser_url, urls["name"])
+
+
+async def _users(url: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT count(*) FROM users")
+    finally:
+        await connection.close()
 
 
 def test_models_and_migrations_agree(migrated: dict[str, str]) -> None:
