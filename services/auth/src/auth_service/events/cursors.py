@@ -32,10 +32,13 @@ class Cursors:
             sealed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         except ValueError as error:
             raise InvalidCursor from error
-        place, mac = sealed[:ID_BYTES], sealed[ID_BYTES:]
-        if len(place) != ID_BYTES or not hmac.compare_digest(mac, self._mac(user_id, place)):
+        if len(sealed) != ID_BYTES + MAC_BYTES:
             raise InvalidCursor
-        return UUID(bytes=place)
+        last = UUID(bytes=sealed[:ID_BYTES])
+        # The texts are compared: base64url has several for the same bytes (RFC 4648, section 3.5).
+        if not hmac.compare_digest(text.encode(), self.seal(user_id, last).encode()):
+            raise InvalidCursor
+        return last
 
     def _mac(self, user_id: UUID, place: bytes) -> bytes:
         return hmac.digest(self._key, user_id.bytes + place, hashlib.sha256)[:MAC_BYTES]

@@ -1,9 +1,10 @@
 """Security events in Postgres."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.events.models import Client, Event, EventType, security_events
@@ -37,9 +38,15 @@ async def page(
     connection: AsyncConnection, user_id: UUID, before: UUID | None, limit: int
 ) -> Sequence[Event]:
     """The latest `limit` events of the user that are older than `before`."""
+    result = await connection.execute(page_statement(user_id, before, limit))
+    return [Event(**row) for row in result.mappings()]
+
+
+def page_statement(user_id: UUID, before: UUID | None, limit: int) -> Select[Any]:
+    """By keyset: a page reads its own rows from the index, however far behind it is."""
     table = security_events.c
     columns = [table[name] for name in Event.__slots__]
     statement = select(*columns).where(table.user_id == user_id).order_by(table.id.desc())
     if before is not None:
         statement = statement.where(table.id < before)
-    return [Event(**row) for row in (await connection.execute(statement.limit(limit))).mappings()]
+    return statement.limit(limit)
