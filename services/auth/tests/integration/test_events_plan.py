@@ -48,8 +48,7 @@ async def plan(database: Database, before: UUID | None) -> list[dict[str, Any]]:
 async def test_page_eight_costs_what_page_one_costs(database: Database, ids: list[UUID]) -> None:
     for place in (None, 50, 200, 349):
         nodes = await plan(database, None if place is None else ids[place])
-        assert [node["Node Type"] for node in nodes] == ["Limit", "Index Scan"], place
-        scan = nodes[1]
-        assert scan["Index Name"] == "security_events_user_id_id_idx"
-        assert scan["Actual Rows"] == (51 if place != 349 else 50)
-        assert scan.get("Rows Removed by Filter", 0) == 0
+        indexes = {node["Index Name"] for node in nodes if "Index Name" in node}
+        assert indexes == {"security_events_user_id_id_idx"}, place
+        assert max(node["Actual Rows"] for node in nodes) <= 51, place
+        assert not any(node.get("Rows Removed by Filter", 0) for node in nodes), place
