@@ -1,13 +1,18 @@
-"""A real small HTTP server for key sets, which can be told to misbehave."""
+"""A real small HTTP server in the place of auth, which can be told to misbehave."""
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
 
 class JwksServer:
-    """Serves `body` with `status`; counts requests and the paths that were asked for."""
+    """Serves `body` with `status`; counts connections, requests and the paths asked for.
+
+    With an `ETag` among `headers` it answers 304 to who names it. `delay` cleared, it hangs before
+    its answer; with `drip`, it waits so many seconds after each byte of the body.
+    """
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
         self.body = body
@@ -15,6 +20,9 @@ class JwksServer:
         self.headers: dict[str, str] = {"Content-Type": "application/json"}
         self.paths: list[str] = []
         self.conditions: list[str | None] = []
+        self.times: list[float] = []
+        self.connections = 0
+        self.drip = 0.0
         self.delay = threading.Event()
         self.delay.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -44,19 +52,38 @@ class JwksServer:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                outer.connections += 1
+
             def do_GET(self) -> None:
+                tag = self.headers["If-None-Match"]
                 outer.paths.append(self.path)
-                outer.conditions.append(self.headers["If-None-Match"])
+                outer.conditions.append(tag)
+                outer.times.append(time.monotonic())
                 outer.delay.wait()
-                self.send_response(outer.status)
+                held = outer.status == 200 and tag is not None and tag == outer.headers.get("ETag")
+                status, body = (304, b"") if held else (outer.status, outer.body)
+                self.send_response(status)
                 for name, value in outer.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(outer.body)))
+                if status not in {204, 304}:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 try:
-                    self.wfile.write(outer.body)
+                    self._write(body)
                 except OSError:  # the reader had enough and hung up
                     self.close_connection = True
+
+            def _write(self, body: bytes) -> None:
+                if not outer.drip:
+                    self.wfile.write(body)
+                    return
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(outer.drip)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing on stderr."""

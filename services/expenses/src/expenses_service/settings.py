@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     jwks_url: str | None = Field(None, pattern=r"^https?://.+$")
     jwks_file: Path | None = None
     revocations_url: str | None = Field(None, pattern=r"^https?://.+$")
-    revocations_poll_seconds: float = Field(2.0, ge=0.01, le=10)
+    revocations_poll_seconds: float = Field(2.0, ge=0.01, le=2)
     cursor_key_file: SecretFile
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
     drain_seconds: float = Field(0.0, ge=0, le=60)

@@ -75,6 +75,21 @@ def test_a_password_in_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("url", ["", "ftp://auth/list", "auth:8000/list", "file:///list"])
+def test_an_address_of_the_list_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("EXPENSES_REVOCATIONS_URL", url)
+    assert "EXPENSES_REVOCATIONS_URL is not valid" in sentence()
+
+
+def test_polls_are_never_so_rare_that_a_revocation_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPENSES_REVOCATIONS_POLL_SECONDS", "2")
+    assert load(Settings).revocations_poll_seconds == 2
+    monkeypatch.setenv("EXPENSES_REVOCATIONS_POLL_SECONDS", "2.01")
+    assert "EXPENSES_REVOCATIONS_POLL_SECONDS is not valid" in sentence()
+
+
 def test_a_secret_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -29,7 +29,8 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token whose form is right: its text, and the key that its header names."""
+    """A token whose form is right: its text, and the algorithm and key that its header names."""
 
     text: str
+    algorithm: str
     kid: str

@@ -123,6 +123,9 @@ class KeyRing:
         except (KeySetRefused, KeySetUnreachable) as error:
             self._last_attempt_ok = False
             log.warning("keys_not_loaded", reason=str(error), keys_held=len(self._keys))
+        except Exception as error:  # noqa: BLE001 - nothing may end the refreshing unnoticed
+            self._last_attempt_ok = False
+            log.error("keys_not_loaded", reason=type(error).__qualname__, keys_held=len(self._keys))  # noqa: TRY400 - the message may quote what was fetched
         finally:
             self._fetch = None
 

@@ -32,7 +32,9 @@ class RevocationMetrics(Collector):
             value=len(held.sessions) + len(held.least_versions) if held else 0,
         )
         polls = CounterMetricFamily(
-            "revocation_list_polls", "Polls by how they ended.", labels=["outcome"]
+            "revocation_list_polls",
+            "Polls by how they ended: new, same, or why the list held stayed unconfirmed.",
+            labels=["outcome"],
         )
         for outcome, number in self._reader.polls.items():
             polls.add_metric([outcome], number)

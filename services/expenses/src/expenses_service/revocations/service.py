@@ -7,14 +7,22 @@ from collections.abc import Callable
 import structlog
 
 from expenses_service.authentication.errors import InvalidToken
-from expenses_service.authentication.models import Principal
-from expenses_service.authentication.rules import read_token, verified_claims
+from expenses_service.authentication.models import Principal, UnverifiedToken
+from expenses_service.authentication.rules import read_token, signed_payload, strict_object
 from expenses_service.keys.errors import KeysUnavailable
+from expenses_service.keys.models import PublicKey
 from expenses_service.keys.service import KeyRing
-from expenses_service.revocations.errors import ListRefused, ListUnreachable
+from expenses_service.revocations.errors import ListNotTaken, Reason
 from expenses_service.revocations.models import RevocationList
 from expenses_service.revocations.repository import RevocationSource
-from expenses_service.revocations.rules import LIST_TYPE, MAX_DOCUMENT_BYTES, read_list
+from expenses_service.revocations.rules import (
+    LIST_TYPE,
+    MAX_DOCUMENT_BYTES,
+    read_list,
+    require_newer,
+)
+
+NEW, SAME = "new", "same"
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +48,10 @@ class RevocationReader:
         self._poll_seconds = poll_seconds
         self._clock = clock
         self._etag: str | None = None
-        self._confirmed_at = clock()
+        self._confirmed_at = time.monotonic()
         self._loop: asyncio.Task[None] | None = None
         self.list: RevocationList | None = None
-        self.polls = {"new": 0, "same": 0, "refused": 0, "unreachable": 0}
+        self.polls: dict[str, int] = dict.fromkeys((NEW, SAME, *Reason), 0)
 
     async def start(self) -> None:
         """Begin polling in the background; neither waits for auth nor fails without it."""
@@ -69,48 +77,72 @@ class RevocationReader:
 
     def age(self) -> float:
         """Seconds since auth last confirmed the list; since the start while there is none."""
-        return max(0.0, self._clock() - self._confirmed_at)
+        return time.monotonic() - self._confirmed_at
 
     async def _keep_polling(self, source: RevocationSource) -> None:
+        """One poll at a time; timed from begin to begin, or the time of a slow one would add up."""
         last = ""
         while True:
-            outcome, reason = await self._poll(source)
-            self.polls[outcome] += 1
-            if reason != last and reason:
-                log.warning("revocations_not_renewed", outcome=outcome, reason=reason)
+            began = time.monotonic()
+            reason = await self._poll(source)
+            if reason and reason != last:
+                log.warning("revocations_not_renewed", reason=reason)
             elif reason != last:
                 log.info("revocations_renewed")
             last = reason
-            await asyncio.sleep(self._poll_seconds)
+            await asyncio.sleep(began + self._poll_seconds - time.monotonic())
 
-    async def _poll(self, source: RevocationSource) -> tuple[str, str]:
-        """What came of one poll: the name under which it is counted, and what was wrong."""
+    async def _poll(self, source: RevocationSource) -> str:
+        """Ask once, and count how it ended; what was wrong, or nothing."""
+        began = time.monotonic()
         try:
             answer = await source.load(self._etag)
             if answer is not None:
-                self._use(await self._read(answer.document))
-                self._etag = answer.etag
-        except ListUnreachable as error:
-            return "unreachable", str(error)
-        except (ListRefused, InvalidToken, KeysUnavailable) as error:
-            return "refused", str(error) if isinstance(error, ListRefused) else type(error).__name__
-        self._confirmed_at = self._clock()
-        return ("same" if answer is None else "new"), ""
+                new = await self._read(answer.document)
+                require_newer(new, self.list, self._clock())
+                self.list, self._etag = new, answer.etag
+        except ListNotTaken as error:
+            self.polls[error.reason] += 1
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - nothing may end the polling unnoticed
+            self.polls[Reason.UNEXPECTED] += 1
+            return type(error).__qualname__
+        self.polls[SAME if answer is None else NEW] += 1
+        self._confirmed_at = began
+        return ""
 
     async def _read(self, document: bytes) -> RevocationList:
-        """Raises ListRefused, InvalidToken, KeysUnavailable."""
-        text = document.decode("ascii", errors="replace")
-        token = read_token(text, LIST_TYPE, MAX_DOCUMENT_BYTES)
-        key = await self._ring.find(token.kid)
+        """Beside the event loop, which a list of 50,000 entries would hold up for 50 ms."""
+        token = await asyncio.to_thread(_form, document)
+        try:
+            key = await self._ring.find(token.kid)
+        except KeysUnavailable as error:
+            raise ListNotTaken(Reason.NO_KEYS) from error
         if key is None:
-            raise ListRefused("signed with an unknown key")
-        return read_list(verified_claims(token, key), self._issuer, self._clock())
+            raise ListNotTaken(Reason.UNKNOWN_KEY)
+        return await asyncio.to_thread(_contents, token, key, self._issuer, self._clock())
 
-    def _use(self, new: RevocationList) -> None:
-        """Raises ListRefused when `new` is older than the list that is held."""
-        if self.list is not None and new.issued_at < self.list.issued_at:
-            raise ListRefused("older than the one held")
-        self.list = new
+
+def _form(document: bytes) -> UnverifiedToken:
+    """Raises ListNotTaken."""
+    text = document.decode("ascii", errors="replace")
+    try:
+        return read_token(text, LIST_TYPE, MAX_DOCUMENT_BYTES)
+    except InvalidToken as error:
+        raise ListNotTaken(Reason.MALFORMED, "no compact JWS of this type") from error
+
+
+def _contents(token: UnverifiedToken, key: PublicKey, issuer: str, now: float) -> RevocationList:
+    """Raises ListNotTaken."""
+    try:
+        payload = signed_payload(token, key)
+    except InvalidToken as error:
+        raise ListNotTaken(Reason.SIGNATURE) from error
+    try:
+        claims = strict_object(payload)
+    except InvalidToken as error:
+        raise ListNotTaken(Reason.MALFORMED, "no JSON object") from error
+    return read_list(claims, issuer, now)
 
 
 def open_reader(
