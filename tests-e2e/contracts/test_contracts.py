@@ -1,13 +1,11 @@
 """What the services write, checked against infra/contracts."""
 
-import base64
 import json
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, new_client
+from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, new_client, part
 from infra.local.bootstrap import ROOT
 from infra.local.stack import Stack
 
@@ -19,12 +17,6 @@ def schema(name: str) -> Draft202012Validator:
     document = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
     Draft202012Validator.check_schema(document)
     return Draft202012Validator(document)
-
-
-def part(token: str, number: int) -> Any:
-    """The header (0) or the claims (1) of a token."""
-    text = token.split(".")[number]
-    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def test_every_schema_is_one() -> None:

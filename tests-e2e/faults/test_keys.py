@@ -11,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from actors import AUTH, EXPENSES, LUNCH, Person, new_client
+from actors import AUTH, EXPENSES, LUNCH, Person, new_client, part
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
@@ -21,8 +21,7 @@ FOLLOW_SECONDS = 8.0  # five until every replica signs with the new key, then a 
 
 
 def kid_of(token: str) -> str:
-    header = token.partition(".")[0]
-    return str(json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
+    return str(part(token, 0)["kid"])
 
 
 def published(stack: Stack) -> list[str]:

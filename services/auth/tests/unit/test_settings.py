@@ -27,6 +27,14 @@ def test_good_settings_load() -> None:
     assert not load(Settings).secure
 
 
+def test_passwords_and_guesses_have_their_full_strength_unless_somebody_says_otherwise() -> None:
+    """The tests of whole stacks lower these, so that nothing else would see it."""
+    settings = load(Settings)
+    assert (settings.argon2_time_cost, settings.argon2_memory_kib) == (2, 64 * 1024)
+    assert settings.throttle_address_failures == 20
+    assert settings.rotation_interval_seconds == 30
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
