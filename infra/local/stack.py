@@ -113,7 +113,7 @@ class Stack:
             self.launch(name)
         for name in ("postgres", "sessions", "cache"):
             self.wait_ready(name)
-        self._make_databases()
+        self.make_databases()
         for name in SERVICES:
             self._migrate(name)
             self.launch(name)
@@ -199,7 +199,8 @@ class Stack:
         given = {name: os.environ.get(name, "") for name in ("TLS_CERT_FILE", "TLS_KEY_FILE")}
         self.said += self._step("certificate", [*command, self.place.origin], given)
 
-    def _make_databases(self) -> None:
+    def make_databases(self) -> None:
+        """Databases and roles, empty, where there are none."""
         environment = {"PGHOST": HOST, "PGPORT": str(self.place.ports["postgres"]), "PGUSER": "postgres"}
         environment |= {"PSQL": str(servers.postgres("psql"))}
         script = [str(ROOT / "infra/postgres/apply.sh"), str(self.place.secrets / "postgres")]

@@ -1,0 +1,67 @@
+"""How `make test` runs a check: one that fails or hangs is named, with what it said."""
+
+import os
+import signal
+from pathlib import Path
+from threading import Event, Lock, Timer
+
+import pytest
+
+from infra.local import checks
+from infra.local.checks import Check, Result
+
+TELLS_WHERE = """
+import time
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("was in the middle of it", flush=True)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hang.py").write_text(TELLS_WHERE)
+    (tmp_path / "Makefile").write_text(
+        "pass:\n\t@echo all is well\nfail:\n\t@echo not well; exit 3\n"
+        "hang:\n\t@echo begins; python3 hang.py\nleave:\n\t@sleep 60 & echo $$! >pid\n"
+    )
+    return tmp_path
+
+
+def run(folder: Path, verb: str, stopping: Event | None = None) -> Result:
+    return checks.run(Check(str(folder), verb), Lock(), stopping or Event())
+
+
+def test_a_check_passes_or_fails_by_its_status(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "pass").passed
+    failed = run(folder, "fail")
+    assert not failed.passed
+    assert "not well" in capfd.readouterr().out
+    assert "FAILED" in checks.table([failed])
+
+
+def test_a_check_that_hangs_is_interrupted_and_says_where_it_was(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "LIMIT_SECONDS", 1.0)
+    result = run(folder, "hang")
+    said = capfd.readouterr().out
+    assert not result.passed
+    assert "was in the middle of it" in said
+    assert result.last_line == "Interrupted: not done after 1 s."
+
+
+def test_stopped_from_outside_what_runs_is_interrupted_and_the_rest_is_not_begun(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopping = Event()
+    Timer(1.0, stopping.set).start()
+    assert not run(folder, "hang", stopping).passed
+    assert "was in the middle of it" in capfd.readouterr().out
+    assert run(folder, "pass", stopping).last_line == "not run"
+
+
+def test_what_a_check_leaves_behind_does_not_hold_it_up(folder: Path) -> None:
+    assert run(folder, "leave").passed
+    os.kill(int((folder / "pid").read_text()), signal.SIGTERM)  # it is still there
