@@ -1,6 +1,7 @@
 """Parts that are stopped, killed or hung: what still works, what is said, and that all heals by itself."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, eventually, new_client, problem
+from infra.local import servers
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
@@ -150,6 +152,61 @@ def test_without_postgres_everything_says_so_and_heals(stack: Stack, ada: Person
     eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)
     assert kept in ada.list()
     assert services(stack) == before
+
+
+@contextmanager
+def an_empty_postgres(stack: Stack, *, with_databases: bool) -> Iterator[None]:
+    """A new server in place of the one with the data, which comes back after the block."""
+    data, kept = stack.data / "postgres", stack.data / "postgres.kept"
+    stack.stop("postgres")
+    data.rename(kept)
+    try:
+        servers.initdb(data, stack.place.secrets / "postgres/superuser_password")
+        stack.start("postgres")
+        if with_databases:
+            stack.make_databases()
+        yield
+    finally:
+        stack.stop("postgres")
+        shutil.rmtree(data, ignore_errors=True)
+        kept.rename(data)
+        stack.start("postgres")
+
+
+@pytest.mark.parametrize("with_databases", [False, True])
+def test_postgres_that_comes_back_empty_signs_nobody_out(
+    stack: Stack, ada: Person, *, with_databases: bool
+) -> None:
+    """Nothing is answered as if there were nothing: 503 until the data is back, then all of it."""
+    before = services(stack)
+    kept = ada.record()
+    form = {"email": ada.email, "password": PASSWORD}
+    with an_empty_postgres(stack, with_databases=with_databases):
+        for call in (
+            lambda: ada.client.get(EXPENSES),
+            lambda: ada.client.post(EXPENSES, json=LUNCH),
+            lambda: ada.client.get(f"{AUTH}/me"),
+            lambda: ada.client.post(f"{AUTH}/refresh"),
+            lambda: ada.client.post(f"{AUTH}/logout"),
+            lambda: new_client(stack.base_url).post(f"{AUTH}/login", json=form),
+        ):
+            answer = within_bounds(call)
+            problem(answer, 503, "unavailable")
+            assert "set-cookie" not in answer.headers
+    eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)
+    assert ada.list() == [kept]
+    assert ada.client.post(f"{AUTH}/refresh").status_code == 200
+    assert services(stack) == before
+
+
+def test_a_cache_that_comes_back_empty_changes_no_answer(stack: Stack, ada: Person) -> None:
+    kept = ada.record()
+    assert ada.list() == [kept]
+    stack.kill("cache")
+    stack.start("cache")
+    assert ada.list() == [kept]
+    older = ada.record(spent_on="2020-01-01")
+    assert ada.list() == [kept, older]
 
 
 def test_expenses_that_starts_before_auth_heals_alone(stack: Stack, ada: Person) -> None:

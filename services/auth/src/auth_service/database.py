@@ -24,8 +24,13 @@ POOL_SIZE = 16
 # connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only.
 _PASSING_CLASSES = ("08", "53", "57")
 _PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006"})
+_ABSENT_CODES = frozenset({"3F000", "42P01"})  # a schema or table that is not there
 
 log = structlog.get_logger(__name__)
+
+
+class SchemaAbsent(Unavailable):
+    """A table is not there: before the migrations, or while a backup is being put back."""
 
 
 def database_url(url: str, password: str | None) -> URL:
@@ -122,7 +127,8 @@ async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterato
 
 def _unavailable(error: BaseException) -> Unavailable:
     log.warning("database_unavailable", reason=_reason(error))
-    return Unavailable(retry_after=2)
+    kind = SchemaAbsent if _sqlstate(error) in _ABSENT_CODES else Unavailable
+    return kind(retry_after=2)
 
 
 def _reason(error: BaseException) -> str:
@@ -134,7 +140,7 @@ def _is_passing(error: DBAPIError) -> bool:
     code = _sqlstate(error)
     if code is None:
         return error.connection_invalidated
-    return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES
+    return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES | _ABSENT_CODES
 
 
 def _sqlstate(error: BaseException) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DBAPIError
 
 from auth_service.accounts import administration
-from auth_service.database import Database
+from auth_service.database import Database, SchemaAbsent
 from auth_service.errors import ServiceError, Unavailable
 from auth_service.keys.errors import KeyEncryptionKeyWrong, KeysUnavailable
 from auth_service.keys.service import HINT, RELOAD_SECONDS, KeyStore
@@ -75,12 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = f"{HINT}."
     except KeysUnavailable as error:
         reason = error.detail
+    except SchemaAbsent:
+        reason = "The tables are not there; are the migrations of this release applied?"
     except Unavailable:
         reason = "Postgres cannot be reached, or does not let us in (AUTH_DATABASE_URL)."
     except ServiceError as error:
         reason = error.detail
     except DBAPIError:
-        reason = "Postgres refuses; are the migrations of this release applied?"
+        reason = "Postgres refuses; is the schema that of this release?"
     else:
         return 0
     print(reason, file=sys.stderr)  # noqa: T201 - an operator reads it

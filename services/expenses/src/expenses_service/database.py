@@ -19,9 +19,10 @@ TRANSACTION_SECONDS = 4.0
 POOL_SIZE = 16
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
-# connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only.
+# connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only;
+# last a schema or table that is not there: before the migrations, or while a backup is put back.
 _PASSING_CLASSES = ("08", "53", "57")
-_PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006"})
+_PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
 
 log = structlog.get_logger(__name__)
 
