@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth_service.database import Database
-from auth_service.keys import repository, rules, tokens
+from auth_service.keys import repository, rules, service, tokens
 from auth_service.keys.errors import InvalidToken, KeyEncryptionKeyWrong, KeysUnavailable
 from auth_service.keys.models import SigningKey
 from auth_service.keys.service import KeyStore
@@ -171,8 +171,9 @@ async def test_the_key_set_costs_one_query_a_second(database: Database) -> None:
 
 
 async def test_a_key_that_is_not_known_is_looked_for_once_a_second(
-    database: Database, urls: dict[str, str]
+    database: Database, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service, "PATIENCE_SECONDS", 20.0)  # not what this is about
     store, other = await loaded(database), await loaded(database)
     for _ in range(2):
         await passes(urls["owner"], PUBLISHED)
