@@ -118,13 +118,14 @@ def read_access(claims: Mapping[str, Any], issuer: str, now: float) -> AccessCla
     _integer(claims, "auth_time", 1, LAST_INSTANT)
     for name in ("jti", "zoneinfo"):
         _text(claims, name, 64)
-    if claims.get("client_id") not in CLIENTS:
+    client_id = _text(claims, "client_id", 64)
+    if client_id not in CLIENTS:
         raise InvalidToken
     return AccessClaims(
         session_id=_uuid(claims, "sid"),
         user_id=_uuid(claims, "sub"),
         ver=_integer(claims, "ver", 1, 2**31 - 1),
-        client_id=claims["client_id"],
+        client_id=client_id,
         scopes=frozenset(_text(claims, "scope", 1024).split(" ")),
         expires_at=expires_at,
     )
