@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 
 from expenses_service import __version__, docs, health, metrics, openapi, problems
 from expenses_service.categories.router import router as categories
+from expenses_service.changes.router import router as changes
 from expenses_service.currencies.router import router as currencies
 from expenses_service.expenses.router import router as expenses
 from expenses_service.head import HeadAsGet
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         categories,
         currencies,
         reports,
+        changes,
         expenses,
     ):
         app.include_router(router)

@@ -113,7 +113,7 @@ class Telemetry:
             self._finish(scope, status, time.perf_counter() - started)
 
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None)
+        route = getattr(scope.get("route"), "path_format", None)
         self._metrics.observe(scope["method"], route, status, seconds)
         write = log.debug if scope["path"] in QUIET_PATHS else log.info
         write(

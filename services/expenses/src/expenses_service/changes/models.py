@@ -1,6 +1,9 @@
 """The tables that move with every write: a user's sequence, the change log, the rollups."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import (
@@ -67,3 +70,22 @@ class Change(Struct, frozen=True):
 
     action: Action
     row: Expense
+
+
+class LogEntry(Struct, frozen=True):
+    """A change as the log has it, and the expense as it left it."""
+
+    seq: int
+    expense_id: UUID
+    action: Action
+    version: int
+    at: datetime
+    expense: Expense
+
+
+class LogPage(Struct, frozen=True):
+    """Some changes of a user, and where his log ended and began when they were read."""
+
+    seq: int
+    log_start: int
+    entries: Sequence[LogEntry]

@@ -1,13 +1,15 @@
-"""The one writer of expenses and the data version that it moves."""
+"""The one writer of expenses, the data version that it moves, and the log that it leaves."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import select
+from sqlalchemy import Row, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expenses_service.changes.models import Change, user_state
+from expenses_service.changes.models import Change, LogEntry, LogPage, change_log, user_state
+from expenses_service.changes.rules import expense_of
 from expenses_service.changes.statements import (
     ADD_USER,
     INSERT_EXPENSES,
@@ -15,6 +17,10 @@ from expenses_service.changes.statements import (
     UPDATE_EXPENSES,
 )
 from expenses_service.expenses.models import Expense
+
+_ENTRY: Final = [
+    change_log.c[name] for name in ("seq", "expense_id", "action", "version", "at", "snapshot")
+]
 
 
 async def data_version(connection: AsyncConnection, user_id: UUID) -> int:
@@ -66,3 +72,35 @@ async def _write(
         message = "a write needs the user's lock, and rows that are current under it"
         raise RuntimeError(message)
     return int(result.seq)
+
+
+async def changes_after(
+    connection: AsyncConnection, user_id: UUID, since: int, limit: int
+) -> LogPage:
+    """Up to `limit` changes after number `since`, and the ends of the log in the same snapshot."""
+    log = change_log.c
+    wanted = select(*_ENTRY).where(log.user_id == user_id, log.seq > since)
+    some = wanted.order_by(log.seq).limit(limit).subquery()
+    state = select(user_state.c.seq.label("last"), user_state.c.log_start.label("start"))
+    ends = state.where(user_state.c.user_id == user_id).subquery()
+    joined = select(ends, some).select_from(ends.outerjoin(some, true())).order_by(some.c.seq)
+    rows = (await connection.execute(joined)).all()
+    if not rows:
+        return LogPage(0, 0, [])
+    entries = [_entry(row) for row in rows if row.seq is not None]
+    return LogPage(rows[0].last, rows[0].start, entries)
+
+
+async def versions_of(
+    connection: AsyncConnection, user_id: UUID, expense_id: UUID
+) -> list[LogEntry]:
+    """Every version of an expense of the user, oldest first; none when there is no such expense."""
+    log = change_log.c
+    wanted = select(*_ENTRY).where(log.expense_id == expense_id, log.user_id == user_id)
+    rows = await connection.execute(wanted.order_by(log.version))
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Row[Any]) -> LogEntry:
+    snapshot = expense_of(row.snapshot)
+    return LogEntry(row.seq, row.expense_id, row.action, row.version, row.at, snapshot)

@@ -19,7 +19,7 @@ MAX_TAGS: Final = 20
 MAX_TAG: Final = 40
 MAX_METADATA: Final = 50
 
-_DIGITS: Final = re.compile(r"[0-9]{1,9}")
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 

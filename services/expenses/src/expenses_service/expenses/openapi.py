@@ -41,7 +41,7 @@ _DRAFT_EXAMPLE: Final = {
     "spent_on": "2026-05-31",
     "tags": ["team"],
 }
-_EXPENSE_EXAMPLE: Final[dict[str, Any]] = {
+EXPENSE_EXAMPLE: Final[dict[str, Any]] = {
     "id": "019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43",
     "kind": "expense",
     "merchant": "Trattoria Da Enzo",
@@ -73,7 +73,7 @@ LIST: Final[dict[str, Any]] = {
         **VALIDATED,
         200: _answer(
             "A page; `Link` and `next_cursor` lead to the next.",
-            {"items": [_EXPENSE_EXAMPLE], "next_cursor": None},
+            {"items": [EXPENSE_EXAMPLE], "next_cursor": None},
             {"ETag": _TEXT, "Cache-Control": _TEXT, "Link": _TEXT},
         ),
         **problems(400, 401, 403, 422),
@@ -86,7 +86,7 @@ CREATE: Final[dict[str, Any]] = {
     "status_code": 201,
     "response_model": ExpenseOut,
     "responses": {
-        201: _answer("Recorded.", _EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED, "Location": _TEXT}),
+        201: _answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED, "Location": _TEXT}),
         **problems(400, 401, 403, 409, 413, 415, 422),
     },
     "openapi_extra": {
@@ -101,7 +101,7 @@ READ: Final[dict[str, Any]] = {
     "response_model": ExpenseOut,
     "responses": {
         **VALIDATED,
-        200: _answer("The expense.", _EXPENSE_EXAMPLE, {**_STRONG, "Cache-Control": _TEXT}),
+        200: _answer("The expense.", EXPENSE_EXAMPLE, {**_STRONG, "Cache-Control": _TEXT}),
         **problems(400, 401, 403, 404, 422),
     },
     "openapi_extra": _SECURITY,
@@ -111,7 +111,7 @@ CHANGE: Final[dict[str, Any]] = {
     "operation_id": "expenses_change",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The expense as it is now.", _EXPENSE_EXAMPLE, _STRONG),
+        200: _answer("The expense as it is now.", EXPENSE_EXAMPLE, _STRONG),
         **problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
     },
     "openapi_extra": {
@@ -136,7 +136,7 @@ RESTORE: Final[dict[str, Any]] = {
     "operation_id": "expenses_restore",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The live expense.", _EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED}),
+        200: _answer("The live expense.", EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED}),
         **problems(400, 401, 403, 404, 409, 412, 422),
     },
     "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, _KEY]},

@@ -43,7 +43,7 @@ async def create_expense(
     return sent(await service.create(resources, principal, draft.fields(), request_key))
 
 
-@router.get("/{expense_id}", **openapi.READ)
+@router.get("/{expense_id:uuid}", **openapi.READ)
 async def read_expense(
     request: Request, principal: Reader, expense_id: UUID, _: Bare, resources: Held
 ) -> Response:
@@ -52,7 +52,7 @@ async def read_expense(
     return user_data(request, Reply(etag(expense), expense_body(expense)))
 
 
-@router.patch("/{expense_id}", **openapi.CHANGE)
+@router.patch("/{expense_id:uuid}", **openapi.CHANGE)
 async def change_expense(
     principal: Writer, expense_id: UUID, changes: Changes, matching: Matching, resources: Held
 ) -> Response:
@@ -62,7 +62,7 @@ async def change_expense(
     return sent(Answer(200, expense_body(expense), etag(expense)))
 
 
-@router.delete("/{expense_id}", **openapi.DELETE)
+@router.delete("/{expense_id:uuid}", **openapi.DELETE)
 async def delete_expense(
     principal: Writer, expense_id: UUID, matching: Matching, resources: Held
 ) -> Response:
@@ -71,7 +71,7 @@ async def delete_expense(
     return Response(status_code=204, headers=USER_DATA)
 
 
-@router.post("/{expense_id}/restore", **openapi.RESTORE)
+@router.post("/{expense_id:uuid}/restore", **openapi.RESTORE)
 async def restore_expense(
     request: Request, principal: Writer, expense_id: UUID, matching: Matching, resources: Held
 ) -> Response:

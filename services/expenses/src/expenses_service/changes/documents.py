@@ -1,0 +1,39 @@
+"""The log as clients see it, as bytes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import json
+
+from expenses_service.changes.models import LogEntry, LogPage
+from expenses_service.expenses.documents import document
+
+
+def changes_body(page: LogPage) -> bytes:
+    """A page of the feed; after the last change it leads to that one."""
+    last = page.entries[-1].seq if page.entries else page.seq
+    items = [_change(entry) for entry in page.entries]
+    return json.encode({"items": items, "next_since": last, "has_more": last < page.seq})
+
+
+def history_body(entries: Sequence[LogEntry]) -> bytes:
+    """All versions of one expense."""
+    return json.encode({"items": [_version(entry) for entry in entries]})
+
+
+def _change(entry: LogEntry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "action": entry.action,
+        "id": entry.expense_id,
+        "expense": None if entry.action == "deleted" else document(entry.expense),
+    }
+
+
+def _version(entry: LogEntry) -> dict[str, Any]:
+    return {
+        "version": entry.version,
+        "action": entry.action,
+        "at": entry.at,
+        "expense": document(entry.expense),
+    }
