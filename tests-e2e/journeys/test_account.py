@@ -1,14 +1,9 @@
 """Register, sign in, change the profile, refresh, sign out."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from time import sleep
-
 import httpx
 import pytest
 
 from actors import AUTH, EXPENSES, PASSWORD, Person, new_email, problem
-from conftest import ROTATION_SECONDS
 
 USER = {"id", "email", "name", "time_zone", "created_at", "version"}
 
@@ -142,54 +137,6 @@ def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_give_acce
     for path in (f"{AUTH}/me", EXPENSES):
         other = ada.with_cookies(f"ea_access={ada.cookie('ea_refresh')}")
         problem(other.get(path), 401, "invalid_token")
-
-
-@pytest.mark.own_stack
-def test_fifty_parallel_refreshes_are_one_rotation(person: Callable[..., Person]) -> None:
-    ada = person()
-    old = ada.cookie("ea_refresh")
-    sleep(ROTATION_SECONDS + 0.1)
-
-    def refresh(_: int) -> httpx.Response:
-        with ada.with_cookies(f"ea_refresh={old}") as client:
-            return client.post(f"{AUTH}/refresh")
-
-    with ThreadPoolExecutor(25) as threads:
-        answers = list(threads.map(refresh, range(50)))
-    assert [answer.status_code for answer in answers] == [200] * 50
-    successors = {cookies_of(answer).get("ea_refresh", {}).get("value") for answer in answers}
-    assert len(successors - {None}) == 1
-
-
-@pytest.mark.own_stack
-def test_an_old_refresh_token_kills_the_session(person: Callable[..., Person]) -> None:
-    ada = person()
-    old = ada.cookie("ea_refresh")
-    sleep(ROTATION_SECONDS + 0.1)
-    assert "ea_refresh" in cookies_of(ada.client.post(f"{AUTH}/refresh"))
-    lost = ada.with_cookies(f"ea_refresh={old}").post(f"{AUTH}/refresh")
-    assert cookies_of(lost)["ea_refresh"]["value"] == ada.cookie("ea_refresh")  # the answer was lost: again
-    sleep(ROTATION_SECONDS + 0.1)
-    stolen = ada.with_cookies(f"ea_refresh={old}").post(f"{AUTH}/refresh")
-    problem(stolen, 401, "session_revoked")
-    assert {c["max-age"] for c in cookies_of(stolen).values()} == {"0"}
-    problem(ada.client.post(f"{AUTH}/refresh"), 401, "session_revoked")
-    problem(ada.client.get(f"{AUTH}/me"), 401, "not_authenticated")  # its cookies were cleared
-
-
-def test_logging_out_beats_refreshing(base_url: str) -> None:
-    people = [Person.signed_in(base_url) for _ in range(10)]
-
-    def race(person: Person) -> None:
-        token = person.cookie("ea_refresh")
-        with ThreadPoolExecutor(2) as threads:
-            threads.submit(lambda: person.with_cookies(f"ea_refresh={token}").post(f"{AUTH}/refresh"))
-            threads.submit(lambda: person.with_cookies(f"ea_refresh={token}").post(f"{AUTH}/logout"))
-        answer = person.with_cookies(f"ea_refresh={token}").post(f"{AUTH}/refresh")
-        problem(answer, 401, "session_revoked")
-
-    for person in people:
-        race(person)
 
 
 def test_access_expires_when_the_answer_says(ada: Person) -> None:
