@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -146,3 +147,26 @@ def test_only_a_trusted_peer_tells_whose_guess_it_is(
             for number, claimed in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1"))
         ]
     assert answers == statuses
+
+
+def test_a_head_leaves_the_connection_usable_and_is_logged_as_one(settings: Settings) -> None:
+    path = "/.well-known/jwks.json"
+    with served(settings) as (process, url):
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
+        try:
+            for method in ("GET", "HEAD", "HEAD", "GET"):
+                connection.request(method, path, headers={"X-Request-ID": method})
+                answer = connection.getresponse()
+                assert answer.status == 200
+                assert bool(answer.read()) == (method == "GET")
+                assert int(answer.headers["content-length"]) > 0
+                assert answer.headers["x-request-id"] == method
+                assert not answer.will_close
+        finally:
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=20)[0].splitlines()]
+    asked = [line for line in lines if line.get("path") == path]
+    assert [line["method"] for line in asked] == ["GET", "HEAD", "HEAD", "GET"]
+    assert {line["route"] for line in asked} == {path}
+    assert not [line for line in lines if line["level"] == "error"]

@@ -20,5 +20,9 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        scope["method"] = "GET"
-        await self._app(scope, receive, send_headers_only)
+        # A scope of its own: the server looks at its method to tell whether a body has to follow.
+        get = {**scope, "method": "GET"}
+        try:
+            await self._app(get, receive, send_headers_only)
+        finally:
+            scope["route"] = get.get("route")

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,26 @@ def test_no_line_of_the_log_tells_what_was_sent(settings: Settings) -> None:
         said, _ = process.communicate(timeout=20)
     assert '"event": "request"' in said
     assert "planted" not in said
+
+
+def test_a_head_leaves_the_connection_usable_and_is_logged_as_one(settings: Settings) -> None:
+    path = "/api/v1/currencies"
+    with served(settings) as (process, url):
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
+        try:
+            for method in ("GET", "HEAD", "HEAD", "GET"):
+                connection.request(method, path, headers={"X-Request-ID": method})
+                answer = connection.getresponse()
+                assert answer.status == 200
+                assert bool(answer.read()) == (method == "GET")
+                assert int(answer.headers["content-length"]) > 0
+                assert answer.headers["x-request-id"] == method
+                assert not answer.will_close
+        finally:
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=20)[0].splitlines()]
+    asked = [line for line in lines if line.get("path") == path]
+    assert [line["method"] for line in asked] == ["GET", "HEAD", "HEAD", "GET"]
+    assert {line["route"] for line in asked} == {path}
+    assert not [line for line in lines if line["level"] == "error"]
