@@ -72,6 +72,7 @@ def test_an_address_is_kept_as_its_network(address: str | None, kept: str | None
 
 def test_a_user_agent_is_one_short_line() -> None:
     assert cleaned("a\r\nb\x00") == "a  b"
+    assert cleaned("a\x85b\x9fc\xa0d") == "a b c\xa0d"
     assert cleaned("x" * 300) == "x" * 255
     assert cleaned(" ") is None
 

@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Address, ip_address, ip_network
 
 MAX_USER_AGENT = 255
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # C1 too: U+0085 is a line break
 
 
 def truncated(address: str | None) -> str | None:
