@@ -227,3 +227,24 @@ def test_currencies_are_public(ada: Person) -> None:
     assert (exponents["EUR"], exponents["JPY"], exponents["KWD"], exponents["CLF"]) == (2, 0, 3, 4)
     assert not {"XXX", "XAU", "XTS"} & set(exponents)
     assert answer.headers["cache-control"] == "public, max-age=3600"
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "external_id"),
+    [
+        ("bank/2026-05-31/7", "bank", "2026-05-31/7"),
+        ("caf%C3%A9/%F0%9F%A7%BE%20a+b", "café", "🧾 a+b"),
+        ("bank/%D1%8F" + "x" * 119, "bank", "я" + "x" * 119),
+    ],
+)
+def test_another_systems_name_arrives_as_it_is(ada: Person, path: str, source: str, external_id: str) -> None:
+    path = f"{EXPENSES}/by-external/{path}"
+    first = ada.client.put(path, json=LUNCH)
+    assert first.status_code == 201
+    assert (first.json()["source"], first.json()["external_id"]) == (source, external_id)
+    again = ada.client.put(path, json=LUNCH)
+    assert (again.status_code, again.json()) == (200, first.json())
+    ada.client.delete(first.headers["location"])
+    problem(ada.client.put(path, json=LUNCH), 409, "deleted")
+    revived = ada.client.put(f"{path}?revive=true", json=LUNCH)
+    assert (revived.status_code, revived.json()["version"]) == (200, 3)

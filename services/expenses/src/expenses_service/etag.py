@@ -1,6 +1,7 @@
 """Entity tags and the conditions on them (RFC 9110, sections 8.8.3 and 13)."""
 
 import re
+from collections.abc import Callable
 from hashlib import blake2b
 
 from starlette.requests import HTTPConnection
@@ -23,7 +24,7 @@ def opaque_etag(*parts: object) -> str:
 
 def not_modified(request: HTTPConnection, etag: str) -> bool:
     """Whether If-None-Match names `etag` (weak comparison) or is `*`."""
-    field = ", ".join(request.headers.getlist("if-none-match"))
+    field = _field(request, "if-none-match") or ""
     if field.strip() == "*":
         return True
     return etag.removeprefix("W/") in {tag for _, tag in _TAG.findall(field)}
@@ -37,11 +38,33 @@ def if_match(request: HTTPConnection) -> frozenset[str] | None:
     Raises:
         ValidationFailed: the field is not a list of entity tags.
     """
-    fields = request.headers.getlist("if-match")
-    field = ", ".join(fields)
-    if not fields or field.strip() == "*":
+    field = _field(request, "if-match")
+    if field is None or field.strip() == "*":
         return None
     if not _LIST.fullmatch(field):
         detail = 'must be a quoted entity tag as the ETag header gave it, such as "3"'
         raise ValidationFailed(errors=[FieldError("invalid_etag", detail, header="If-Match")])
     return frozenset(tag for weak, tag in _TAG.findall(field) if not weak)
+
+
+def precondition(request: HTTPConnection) -> Callable[[str | None], bool]:
+    """If-Match and If-None-Match of a PUT, which may create what is not there (section 13.2.2).
+
+    To be asked with the present entity tag, None when there is nothing. `If-Match: *` wants
+    something to be there, `If-None-Match: *` nothing. Raises ValidationFailed like `if_match`.
+    """
+    tags = if_match(request)
+    conditional = _field(request, "if-match") is not None
+
+    def holds(etag: str | None) -> bool:
+        if etag is None:
+            return not conditional
+        return (tags is None or etag in tags) and not not_modified(request, etag)
+
+    return holds
+
+
+def _field(request: HTTPConnection, name: str) -> str | None:
+    """The header's value, in one field or in several; None without it."""
+    values = request.headers.getlist(name)
+    return ", ".join(values) if values else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 
 from expenses_service.problems import MEDIA_TYPE, document
@@ -131,6 +132,7 @@ def install(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             _drop_default_422(schema)
+            _put_examples_back(app, schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -144,6 +146,25 @@ def _drop_default_422(schema: dict[str, Any]) -> None:
             answer = operation.get("responses", {}).get("422", {})
             if "application/json" in answer.get("content", {}):
                 del operation["responses"]["422"]
+
+
+def _put_examples_back(app: FastAPI, schema: dict[str, Any]) -> None:
+    """FastAPI drops every null, also those that examples are about."""
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = schema["paths"][route.path_format][method.lower()]
+            for status, answer in route.responses.items():
+                _put_back(answer, operation["responses"].get(str(status), {}))
+            if "requestBody" in (route.openapi_extra or {}):
+                _put_back(route.openapi_extra["requestBody"], operation["requestBody"])
+
+
+def _put_back(meant: Mapping[str, Any], shown: dict[str, Any]) -> None:
+    for media, content in shown.get("content", {}).items():
+        if "example" in content:
+            content["example"] = meant["content"][media]["example"]
 
 
 def main() -> None:

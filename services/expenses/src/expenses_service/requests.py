@@ -7,7 +7,7 @@ first, then the body, then the parameters.
 
 import difflib
 import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -143,7 +143,6 @@ class NoParameters(BaseModel):
 
 def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     """A dependency that gives the query as `model`: no parameter twice, none that is unknown."""
-    known = _names(model)
 
     async def dependency(request: Request) -> Model:
         pairs = request.query_params.multi_items()
@@ -158,14 +157,19 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
         ]
         if twice:
             raise ValidationFailed(errors=twice)
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            raise ValidationFailed(
-                errors=[_parameter(item, known) for item in error.errors()]
-            ) from None
+        return validate_parameters(model, values)
 
     return dependency
+
+
+def validate_parameters(model: type[Model], values: Mapping[str, str]) -> Model:
+    """Raises ValidationFailed with the name of each parameter that is to blame."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        known = _names(model)
+        errors = [_parameter(item, known) for item in error.errors()]
+        raise ValidationFailed(errors=errors) from None
 
 
 def _parameter(item: ErrorDetails, known: Collection[str]) -> FieldError:

@@ -2,7 +2,7 @@ import pytest
 from starlette.requests import Request
 
 from expenses_service.errors import ValidationFailed
-from expenses_service.etag import if_match, not_modified, opaque_etag
+from expenses_service.etag import if_match, not_modified, opaque_etag, precondition
 
 
 def request(*headers: tuple[str, str]) -> Request:
@@ -49,3 +49,25 @@ def test_a_tag_keeps_its_parts_apart() -> None:
     assert opaque_etag("ab", "c") != opaque_etag("a", "bc")
     assert opaque_etag("a", 1) == opaque_etag("a", "1")
     assert opaque_etag("\ud800") != opaque_etag("?")
+
+
+@pytest.mark.parametrize(
+    ("fields", "of_nothing", "of_a"),
+    [
+        ((), True, True),
+        ((("if-match", '"a"'),), False, True),
+        ((("if-match", '"b"'),), False, False),
+        ((("if-match", 'W/"a"'),), False, False),
+        ((("if-match", "*"),), False, True),
+        ((("if-match", '"b"'), ("if-match", '"a"')), False, True),
+        ((("if-none-match", "*"),), True, False),
+        ((("if-none-match", 'W/"a"'),), True, False),
+        ((("if-none-match", '"b"'),), True, True),
+        ((("if-match", '"a"'), ("if-none-match", '"a"')), False, False),
+    ],
+)
+def test_preconditions_of_what_may_not_be_there(
+    fields: tuple[tuple[str, str], ...], *, of_nothing: bool, of_a: bool
+) -> None:
+    holds = precondition(request(*fields))
+    assert (holds(None), holds('"a"')) == (of_nothing, of_a)

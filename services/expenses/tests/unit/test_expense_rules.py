@@ -140,3 +140,22 @@ def test_a_document_has_the_declared_fields_in_order() -> None:
 
 def test_draft_and_changes_take_the_same_fields() -> None:
     assert set(ExpenseDraft.model_fields) == set(ExpenseChanges.model_fields)
+
+
+def test_a_replacement_keeps_what_is_not_the_clients_and_the_day() -> None:
+    before = expense(notes="n", spent_on=date(2020, 2, 29), version=7, category="food")
+    after = rules.replaced(before, DRAFT)
+    assert (after.notes, after.category, after.amount) == (None, "other", 1250)
+    for name in ("id", "version", "created_at", "updated_at", "deleted_at", "spent_on"):
+        assert getattr(after, name) == getattr(before, name)
+    assert rules.replaced(after, DRAFT) == after
+    assert rules.replaced(after, DRAFT | {"spent_on": TODAY}).spent_on == TODAY
+
+
+def test_a_body_may_repeat_the_names_of_its_path() -> None:
+    key = {"source": "bank", "external_id": "7"}
+    for body in (DRAFT, DRAFT | key, DRAFT | {"source": None}):
+        assert rules.under_key(body, key) == DRAFT | key
+    with pytest.raises(ValidationFailed) as error:
+        rules.under_key(DRAFT | {"source": "other", "external_id": "7"}, key)
+    assert codes(error) == [("not_as_in_path", "/source")]

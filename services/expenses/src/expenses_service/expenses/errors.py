@@ -14,4 +14,13 @@ class ExternalIdTaken(Conflict):
     """Another expense of the user, live or deleted, has this source and external id."""
 
     code = "external_id_taken"
-    default_detail = "Another of your expenses has this source and external_id."
+    default_detail = (
+        "Another of your expenses has this source and external_id, perhaps a deleted one."
+    )
+
+
+class Deleted(Conflict):
+    """The expense of this external id was deleted, and the caller did not ask for it back."""
+
+    code = "deleted"
+    default_detail = "This expense was deleted; add revive=true to bring it back as you send it."

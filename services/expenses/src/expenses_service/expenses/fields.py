@@ -59,6 +59,12 @@ def _count(value: object) -> object:
     return value
 
 
+def _flag(value: object) -> bool:
+    if value not in {"true", "false", True, False}:
+        raise PydanticCustomError("bool_parsing", "must be true or false")
+    return value in {"true", True}
+
+
 def _tag(value: str) -> str:
     if "," in value:
         raise PydanticCustomError("comma", "must not contain a comma")
@@ -104,6 +110,7 @@ CivilDate = Annotated[
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
 Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Description = Annotated[str, _length(200), AfterValidator(line)]
 Merchant = Annotated[str, _length(120), AfterValidator(line)]
 Notes = Annotated[str, _length(2000), AfterValidator(lines)]

@@ -50,6 +50,13 @@ class Expense(Struct, frozen=True):
     deleted_at: datetime | None
 
 
+class ExternalKey(Struct, frozen=True):
+    """How another system names an expense: one expense of a user for each."""
+
+    source: str
+    external_id: str
+
+
 expenses: Final = Table(
     "expenses",
     metadata,

@@ -9,6 +9,7 @@ from expenses_service.expenses.schemas import (
     ExpenseList,
     ExpenseOut,
     ListQuery,
+    PutQuery,
 )
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
 from expenses_service.requests import JSON, MERGE_PATCH
@@ -140,4 +141,50 @@ RESTORE: Final[dict[str, Any]] = {
         **problems(400, 401, 403, 404, 409, 412, 422),
     },
     "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, _KEY]},
+}
+
+_NAMES: Final = [
+    {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", "minLength": 1, "maxLength": most},
+        "example": example,
+    }
+    for name, description, most, example in (
+        ("source", "The other system.", 40, "bank"),
+        ("external_id", "Its name for the expense; all that follows.", 120, "2026-05-31/7"),
+    )
+]
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "`*` records a new expense only; one that is there is 412.",
+    "schema": {"type": "string"},
+    "example": "*",
+}
+
+PUT: Final[dict[str, Any]] = {
+    "operation_id": "expenses_put",
+    "response_model": ExpenseOut,
+    "responses": {
+        200: _answer("The expense as it is now.", EXPENSE_EXAMPLE, _STRONG),
+        201: {
+            **_answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, "Location": _TEXT}),
+            "model": ExpenseOut,
+        },
+        **problems(400, 401, 403, 409, 412, 413, 415, 422),
+    },
+    "openapi_extra": {
+        **_SECURITY,
+        "parameters": [
+            *_NAMES,
+            *query_parameters(PutQuery)["parameters"],
+            _IF_MATCH,
+            _IF_NONE_MATCH,
+        ],
+        **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),
+    },
 }

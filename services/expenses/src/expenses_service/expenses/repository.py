@@ -12,7 +12,7 @@ from sqlalchemy.types import Text
 from expenses_service.changes.models import user_state
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
-from expenses_service.expenses.models import Expense, expenses
+from expenses_service.expenses.models import Expense, ExternalKey, expenses
 from expenses_service.expenses.sorting import Sort
 
 COLUMNS: Final = [expenses.c[name] for name in Expense.__struct_fields__]
@@ -89,3 +89,14 @@ def _beyond(sort: Sort, position: Position) -> ColumnElement[bool]:
 def _order(source: FromClause, sort: Sort) -> list[ColumnElement[Any]]:
     columns = (source.c[sort.column], source.c.id)
     return [column.desc() if sort.descending else column.asc() for column in columns]
+
+
+async def find_external(
+    connection: AsyncConnection, user_id: UUID, key: ExternalKey
+) -> Expense | None:
+    """The user's expense of this external id, deleted or not."""
+    table = expenses.c
+    same = (table.source == key.source) & (table.external_id == key.external_id)
+    wanted = select(*COLUMNS).where(table.user_id == user_id, same)
+    row = (await connection.execute(wanted)).one_or_none()
+    return None if row is None else Expense(*row)

@@ -1,6 +1,7 @@
 """/expenses and /expenses/{id}."""
 
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,8 +10,18 @@ from expenses_service.authentication.dependencies import Reader, Writer
 from expenses_service.cache.models import Reply
 from expenses_service.cache.responses import USER_DATA, user_data
 from expenses_service.etag import not_modified
-from expenses_service.expenses import openapi, service
-from expenses_service.expenses.dependencies import Bare, Changes, Draft, Held, Matching, Query
+from expenses_service.expenses import openapi, service, upsert
+from expenses_service.expenses.dependencies import (
+    Asked,
+    Bare,
+    Changes,
+    Draft,
+    Held,
+    Key,
+    Matching,
+    Precondition,
+    Query,
+)
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.listing import list_page, next_page
 from expenses_service.idempotency.dependencies import keyed
@@ -18,6 +29,9 @@ from expenses_service.idempotency.models import Answer
 from expenses_service.idempotency.responses import sent
 
 router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
+
+BY_EXTERNAL: Final = "/by-external/{source}/{external_id:path}"
+"""`Key` reads both names, from the raw path."""
 
 
 @router.get("", **openapi.LIST)
@@ -78,3 +92,20 @@ async def restore_expense(
     """Bring a deleted expense back; a live one stays as it is."""
     request_key = keyed(request, principal)
     return sent(await service.restore(resources, principal, expense_id, matching, request_key))
+
+
+@router.put(BY_EXTERNAL, **openapi.PUT)
+async def put_expense(
+    principal: Writer, draft: Draft, key: Key, asked: Asked, holds: Precondition, resources: Held
+) -> Response:
+    r"""Record the expense that another system names so, or make the recorded one what is sent.
+
+    All of it is replaced: what is left out has its default, but `spent_on` stays as it is. Sent
+    again, it changes nothing: 200 with the same version. A deleted one is 409 `deleted`; with
+    `revive=true` it comes back with what is sent.
+
+    Slashes in an external id may stay as they are. The gateway refuses encoded `/`, `\`, `;`, `%`,
+    `?` and `#`, and resolves `//`, `.` and `..`: expenses with such ids go by the other calls.
+    """
+    fields = draft.fields()
+    return sent(await upsert.put(resources, principal, key, fields, holds, revive=asked.revive))

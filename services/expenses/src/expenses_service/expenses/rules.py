@@ -58,6 +58,17 @@ def new_expense(fields: Mapping[str, Any], *, today: date, now: datetime) -> Exp
     return expense
 
 
+def under_key(fields: Mapping[str, Any], key: Mapping[str, str]) -> dict[str, Any]:
+    """`fields` with the source and external id that a path gives; raises ValidationFailed."""
+    others = [name for name, value in key.items() if fields.get(name) not in {None, value}]
+    if others:
+        detail = "must be the one in the path, or be left out"
+        raise ValidationFailed(
+            errors=[FieldError("not_as_in_path", detail, pointer=f"/{name}") for name in others]
+        )
+    return {**fields, **key}
+
+
 def check_changes(fields: Mapping[str, Any]) -> None:
     """What can be said of a patch without the expense; raises ValidationFailed."""
     if "currency" not in fields:
@@ -84,6 +95,17 @@ def merged(current: Expense, fields: Mapping[str, Any]) -> Expense:
     expense = replace(current, **values)
     _require_whole_external_id(expense)
     return expense
+
+
+def replaced(current: Expense, fields: Mapping[str, Any]) -> Expense:
+    """`current` with the fields of a draft in place of all its own, its version as it was.
+
+    What the draft leaves out has its default, but the day stays: sent again tomorrow, the same
+    draft changes nothing. Raises ValidationFailed like `new_expense`.
+    """
+    draft = new_expense(fields, today=current.spent_on, now=current.created_at)
+    kept = ("id", "version", "created_at", "updated_at", "deleted_at")
+    return replace(draft, **{name: getattr(current, name) for name in kept})
 
 
 def unknown_category(slug: str) -> ValidationFailed:

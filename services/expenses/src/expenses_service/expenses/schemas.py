@@ -13,6 +13,7 @@ from expenses_service.expenses.fields import (
     CurrencyCode,
     Description,
     ExternalId,
+    Flag,
     Merchant,
     Metadata,
     MetadataChanges,
@@ -80,6 +81,23 @@ class ExpenseChanges(BaseModel):
     def fields(self) -> dict[str, Any]:
         """What was sent, by name."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class ExternalPath(BaseModel):
+    """The end of the path of a PUT."""
+
+    model_config = _STRICT
+
+    source: Source
+    external_id: ExternalId
+
+
+class PutQuery(BaseModel):
+    """The parameters of a PUT."""
+
+    model_config = _STRICT
+
+    revive: Annotated[Flag, Field(description="Bring a deleted match back.")] = False
 
 
 class ListQuery(Filters):

@@ -1,25 +1,19 @@
 """What can be done with expenses: a use case is a transaction, a write goes by the one writer."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.authentication.models import Principal
-from expenses_service.categories.repository import open_slugs
-from expenses_service.changes.models import Action, Change
-from expenses_service.changes.repository import insert_expenses, lock_user, update_expenses
-from expenses_service.database import constraint_name
-from expenses_service.errors import NotFound, VersionConflict
-from expenses_service.expenses import repository, rules
+from expenses_service.changes.repository import insert_expenses, lock_user
+from expenses_service.errors import VersionConflict
+from expenses_service.expenses import rules
 from expenses_service.expenses.documents import etag, expense_body
-from expenses_service.expenses.errors import ExternalIdTaken
-from expenses_service.expenses.models import EXTERNAL, Expense
+from expenses_service.expenses.models import Expense
+from expenses_service.expenses.writing import live, next_version, own, require_open, writing
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
@@ -42,11 +36,11 @@ async def create(
     """
     now = datetime.now(UTC)
     expense = rules.new_expense(fields, today=principal.today(now), now=now)
-    async with _writing(resources) as connection:
+    async with writing(resources) as connection:
 
         async def effect() -> Answer:
             await lock_user(connection, principal.user_id)
-            await _require_open(connection, principal.user_id, expense.category)
+            await require_open(connection, principal.user_id, expense.category)
             await insert_expenses(connection, principal.user_id, [expense])
             location = f"{COLLECTION}/{expense.id}"
             return Answer(201, expense_body(expense), etag(expense), location)
@@ -57,7 +51,7 @@ async def create(
 async def read(resources: Resources, principal: Principal, expense_id: UUID) -> Expense:
     """Raises NotFound, also for a deleted one."""
     async with resources.database.transaction() as connection:
-        return await _live(connection, principal.user_id, expense_id)
+        return await live(connection, principal.user_id, expense_id)
 
 
 async def change(
@@ -75,16 +69,17 @@ async def change(
 
     """
     rules.check_changes(fields)
-    async with _writing(resources) as connection:
+    async with writing(resources) as connection:
         await lock_user(connection, principal.user_id)
-        current = await _live(connection, principal.user_id, expense_id)
+        current = await live(connection, principal.user_id, expense_id)
         wanted = rules.merged(current, fields)
         if wanted.category != current.category:
-            await _require_open(connection, principal.user_id, wanted.category)
-        _require_match(current, if_match)
-        if wanted == current:
-            return current
-        return await _next_version(connection, principal.user_id, "updated", wanted)
+            await require_open(connection, principal.user_id, wanted.category)
+        after = current
+        if wanted != current:
+            after = await next_version(connection, principal.user_id, "updated", wanted)
+        _require_match(current, if_match)  # after the write: a conflict comes before a stale tag
+        return after
 
 
 async def delete(
@@ -97,12 +92,12 @@ async def delete(
 
     Raises NotFound, also for a deleted one, and VersionConflict.
     """
-    async with _writing(resources) as connection:
+    async with writing(resources) as connection:
         await lock_user(connection, principal.user_id)
-        current = await _live(connection, principal.user_id, expense_id)
+        current = await live(connection, principal.user_id, expense_id)
         _require_match(current, if_match)
         gone = replace(current, deleted_at=datetime.now(UTC))
-        await _next_version(connection, principal.user_id, "deleted", gone)
+        await next_version(connection, principal.user_id, "deleted", gone)
 
 
 async def restore(
@@ -116,60 +111,20 @@ async def restore(
 
     Raises NotFound, VersionConflict, IdempotencyKeyReused, IdempotencyInProgress.
     """
-    async with _writing(resources) as connection:
+    async with writing(resources) as connection:
 
         async def effect() -> Answer:
             await lock_user(connection, principal.user_id)
-            current = await _own(connection, principal.user_id, expense_id)
+            current = await own(connection, principal.user_id, expense_id)
             _require_match(current, if_match)
             if current.deleted_at is not None:
                 back = replace(current, deleted_at=None)
-                current = await _next_version(connection, principal.user_id, "restored", back)
+                current = await next_version(connection, principal.user_id, "restored", back)
             return Answer(200, expense_body(current), etag(current))
 
         return await once(connection, keyed, effect)
 
 
-@asynccontextmanager
-async def _writing(resources: Resources) -> AsyncIterator[AsyncConnection]:
-    """A transaction in which the one constraint that a client can meet has a name of its own."""
-    try:
-        async with resources.database.transaction() as connection:
-            yield connection
-    except IntegrityError as error:
-        if constraint_name(error) == EXTERNAL.name:
-            raise ExternalIdTaken from error
-        raise
-
-
-async def _own(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> Expense:
-    expense = await repository.find(connection, user_id, expense_id)
-    if expense is None:
-        raise NotFound
-    return expense
-
-
-async def _live(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> Expense:
-    expense = await _own(connection, user_id, expense_id)
-    if expense.deleted_at is not None:
-        raise NotFound
-    return expense
-
-
 def _require_match(current: Expense, if_match: Collection[str] | None) -> None:
     if if_match is not None and etag(current) not in if_match:
         raise VersionConflict(current_version=current.version)
-
-
-async def _require_open(connection: AsyncConnection, user_id: UUID, category: str) -> None:
-    if category not in await open_slugs(connection, user_id, [category]):
-        raise rules.unknown_category(category)
-
-
-async def _next_version(
-    connection: AsyncConnection, user_id: UUID, action: Action, image: Expense
-) -> Expense:
-    """Write `image` as the version after the one that it was made from."""
-    row = replace(image, version=image.version + 1, updated_at=datetime.now(UTC))
-    await update_expenses(connection, user_id, [Change(action, row)])
-    return row

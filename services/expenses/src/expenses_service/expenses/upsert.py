@@ -1,0 +1,85 @@
+"""Writes an expense under the name that another system gave it, whether it is there or not."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import asdict, replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.authentication.models import Principal
+from expenses_service.changes.repository import insert_expenses, lock_user
+from expenses_service.errors import VersionConflict
+from expenses_service.expenses import repository, rules
+from expenses_service.expenses.documents import etag, expense_body
+from expenses_service.expenses.errors import Deleted
+from expenses_service.expenses.models import Expense, ExternalKey
+from expenses_service.expenses.service import COLLECTION
+from expenses_service.expenses.writing import next_version, require_open, writing
+from expenses_service.idempotency.models import Answer
+from expenses_service.resources import Resources
+
+Precondition = Callable[[str | None], bool]
+
+
+async def put(
+    resources: Resources,
+    principal: Principal,
+    key: ExternalKey,
+    fields: Mapping[str, Any],
+    holds: Precondition,
+    *,
+    revive: bool,
+) -> Answer:
+    """Make the expense of `key` what `fields` say, all of it; what is so already stays untouched.
+
+    Raises:
+        ValidationFailed: unknown_category and what `rules.new_expense` finds.
+        Deleted: there is a deleted one, and `revive` does not ask for it.
+        VersionConflict: `holds` is false of what is there.
+
+    """
+    now = datetime.now(UTC)
+    whole = rules.under_key(fields, asdict(key))
+    fresh = rules.new_expense(whole, today=principal.today(now), now=now)
+    user_id = principal.user_id
+    async with writing(resources) as connection:
+        await lock_user(connection, user_id)
+        current = await repository.find_external(connection, user_id, key)
+        wanted = fresh if current is None else rules.replaced(current, whole)
+        if current is None or wanted.category != current.category:
+            await require_open(connection, user_id, wanted.category)
+        if current is None:
+            return await _create(connection, user_id, wanted, holds)
+        if current.deleted_at is not None and not revive:
+            raise Deleted
+        return await _replace(connection, user_id, current, wanted, holds)
+
+
+async def _create(
+    connection: AsyncConnection, user_id: UUID, expense: Expense, holds: Precondition
+) -> Answer:
+    if not holds(None):
+        raise VersionConflict
+    await insert_expenses(connection, user_id, [expense])
+    return Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
+
+
+async def _replace(
+    connection: AsyncConnection,
+    user_id: UUID,
+    current: Expense,
+    wanted: Expense,
+    holds: Precondition,
+) -> Answer:
+    """One version, also of a deleted one that comes back with other content."""
+    if not holds(etag(current)):
+        raise VersionConflict(current_version=current.version)
+    after = current
+    if current.deleted_at is not None:
+        back = replace(wanted, deleted_at=None)
+        after = await next_version(connection, user_id, "restored", back)
+    elif wanted != current:
+        after = await next_version(connection, user_id, "updated", wanted)
+    return Answer(200, expense_body(after), etag(after))
