@@ -22,7 +22,7 @@ ABSENT = {
     "external_id": "absent-tx-1",
 }
 # Parameters that a call cannot do without.
-NEEDED = {"group_by": "category", "since": "0", "confirm": "everything"}
+NEEDED = {"group_by": "category", "since": "0", "format": "ndjson", "confirm": "everything"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ class Operation:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def id(self) -> str:
+        return str(self.spec["operationId"])
+
+    @property
+    def is_public(self) -> bool:
+        return "security" not in self.spec
 
     @property
     def is_safe(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
 from infra.local.stack import Stack
+from routes import Operation, operations
 
 TOKENS = f"{AUTH}/tokens"
 ENDS_SECONDS = 3.0
@@ -66,6 +67,30 @@ def test_opens_nothing_else_of_auth(base_url: str, ada: Person, method: str, pat
     client = script(base_url, make(ada, "expenses:read", "expenses:write", "profile:read"))
     problem(client.request(method, AUTH + path), 401, "invalid_token")
     assert ada.client.get(f"{AUTH}/me").status_code == 200
+
+
+@pytest.mark.parametrize("scope", ["expenses:read", "expenses:write", "profile:read"])
+def test_no_route_takes_another_scope_than_its_own(
+    base_url: str, ada: Person, scope: str, subtests: pytest.Subtests
+) -> None:
+    client = script(base_url, make(ada, scope))
+    for operation in operations(base_url):
+        if operation.is_public or operation.id == "sessions_refresh":
+            continue
+        with subtests.test(operation.name):
+            answer = operation.send(client)
+            if operation.path.startswith(AUTH) and operation.path != f"{AUTH}/me":
+                problem(answer, 401, "invalid_token")
+            elif scope != scope_of(operation):
+                problem(answer, 403, "insufficient_scope")
+            else:
+                assert answer.status_code not in {401, 403}, answer.text
+
+
+def scope_of(operation: Operation) -> str:
+    if operation.path == f"{AUTH}/me":
+        return "profile:read" if operation.is_safe else "profile:write"  # which no such token has
+    return "expenses:read" if operation.is_safe else "expenses:write"
 
 
 def test_revoked_it_is_refused_within_three_seconds(base_url: str, ada: Person) -> None:
