@@ -2,15 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import httpx
 import pytest
 
-from actors import AUTH, PASSWORD, Person, new_email, problem
+from actors import AUTH, PASSWORD, Person, new_client, new_email, problem
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
 FAILURES = 200  # as conftest.py sets it
+CROWD = 200
 OF_THE_MOMENT = {"date", "x-request-id", "retry-after", "ratelimit"}
 _hosts = itertools.count(2)
 
@@ -67,3 +69,19 @@ def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client
     assert [known[0] for known, _ in pairs] == [401] * 5 + [429]
     for known, other in pairs:
         assert known == other
+
+
+def test_a_crowd_at_the_door_leaves_others_their_way(
+    stack: Stack, stranger: httpx.Client, ada: Person
+) -> None:
+    """Passwords are worked on in a line of their own: others are answered before the crowd is."""
+    with ThreadPoolExecutor(CROWD) as threads:
+        attempts = [threads.submit(guess, stranger, number) for number in range(CROWD)]
+        next(as_completed(attempts))
+        others = [ada.client.get(f"{AUTH}/me"), new_client(stack.place.url("auth")).get("/livez")]
+        waiting = sum(not attempt.done() for attempt in attempts)
+    assert [answer.status_code for answer in others] == [200, 200]
+    assert waiting
+    for answer in (attempt.result() for attempt in attempts):
+        assert (answer.status_code, answer.json()["code"]) in {(401, "invalid_credentials"), (503, "busy")}
+    assert ada.sign_in().status_code == 200
