@@ -1,8 +1,10 @@
 """Expenses put straight into the database, by the writer that the service itself uses."""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
+
+import asyncpg
 
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.database import Database
@@ -27,3 +29,29 @@ async def record(database: Database, user: UUID, *rows: Expense) -> None:
     async with database.transaction() as connection:
         await lock_user(connection, user)
         await insert_expenses(connection, user, rows)
+
+
+_FLOOD: Final = """
+WITH made AS (
+  INSERT INTO expenses (id, user_id, kind, amount, currency, spent_on, description, category, notes,
+    version, created_at, updated_at)
+  SELECT uuidv7(), $1, 'expense', n, 'EUR', '2026-05-31', 'Lunch ' || n, 'food', $3, 1, now(), now()
+  FROM generate_series(1, $2::bigint) AS n
+  RETURNING *),
+logged AS (
+  INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
+  SELECT user_id, amount, id, 'created', 1, created_at, to_jsonb(made) - 'user_id' FROM made),
+rolled AS (
+  INSERT INTO rollups (user_id, month, category, currency, kind, n, total)
+  SELECT $1, '2026-05-01', 'food', 'EUR', 'expense', count(*), sum(amount) FROM made)
+INSERT INTO user_state (user_id, seq) VALUES ($1, $2)
+"""
+
+
+async def flood(owner_url: str, user: UUID, count: int, notes: str | None = None) -> None:
+    """`count` new expenses of a user who has none: 1, 2, 3 … cents, all in food and of one day."""
+    connection = await asyncpg.connect(owner_url)
+    try:
+        await connection.execute(_FLOOD, user, count, notes)
+    finally:
+        await connection.close()

@@ -18,6 +18,7 @@ from expenses_service.resources import open_resources
 from expenses_service.revocations.metrics import RevocationMetrics
 from expenses_service.settings import Settings, load
 from expenses_service.telemetry import Telemetry, configure_logging
+from expenses_service.transfer.router import router as transfer
 
 BASE = "/api/v1"
 
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         currencies,
         reports,
         changes,
+        transfer,
         expenses,
     ):
         app.include_router(router)

@@ -1,0 +1,42 @@
+"""Expenses as a file: in constant memory, all from one snapshot."""
+
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+from expenses_service.authentication.models import Principal
+from expenses_service.cache.rules import entity_tag
+from expenses_service.changes.repository import data_version
+from expenses_service.expenses.repository import conditions
+from expenses_service.resources import Resources
+from expenses_service.transfer import repository, snapshots
+from expenses_service.transfer.lines import MEDIA_TYPES, Format, head_of, lines_of
+from expenses_service.transfer.models import Download
+from expenses_service.transfer.pins import Pins
+from expenses_service.transfer.schemas import ExportQuery
+
+
+async def export(
+    resources: Resources,
+    principal: Principal,
+    query: ExportQuery,
+    client_has: Callable[[str], bool],
+) -> Download:
+    """The live expenses that pass the filters, newest day first, as they are now."""
+    user_id, form = principal.user_id, query.format
+    async with resources.database.transaction(seconds=snapshots.PIN_SECONDS) as connection:
+        await repository.hold_snapshot(connection)
+        version = await data_version(connection, user_id)
+        tag = entity_tag(user_id, version, f"export?{query.canonical()}")
+        name = f"expenses-{principal.today()}.{form}"
+        if client_has(tag):
+            return Download(tag, name, MEDIA_TYPES[form], None)
+        pins = await snapshots.pin(connection, conditions(user_id, query))
+    return Download(tag, name, MEDIA_TYPES[form], _chunks(resources, user_id, form, pins))
+
+
+async def _chunks(
+    resources: Resources, user_id: UUID, form: Format, pins: Pins
+) -> AsyncIterator[bytes]:
+    yield head_of(form)
+    async for expenses in snapshots.read(resources, user_id, pins):
+        yield lines_of(form, expenses)

@@ -1,0 +1,44 @@
+"""What the routes of transfers declare: files, parameters, headers, problems, examples."""
+
+from typing import Any, Final
+
+from fastapi import Response
+
+from expenses_service.cache.responses import VALIDATED
+from expenses_service.openapi import SIGNED_IN, problems, query_parameters
+from expenses_service.transfer.schemas import ExportQuery
+
+_TEXT: Final = {"schema": {"type": "string"}}
+_SECURITY: Final = {"security": SIGNED_IN}
+_FILE_HEADERS: Final = {"ETag": _TEXT, "Cache-Control": _TEXT, "Content-Disposition": _TEXT}
+_CSV_EXAMPLE: Final = (
+    "id,kind,amount,currency,spent_on,description,merchant,category,tags,payment_method,notes,"
+    "metadata,source,external_id,version,created_at,updated_at,deleted_at\r\n"
+    "019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43,expense,12.50,EUR,2026-05-31,Lunch with Ada,,food,"
+    '"[""team""]",card,,{},,,1,2026-05-31T12:00:00Z,2026-05-31T12:00:00Z,\r\n'
+)
+_NDJSON_EXAMPLE: Final = (
+    '{"id":"019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43","kind":"expense","amount":"12.50",'
+    '"currency":"EUR","spent_on":"2026-05-31","description":"Lunch with Ada","merchant":null,'
+    '"category":"food","tags":["team"],"payment_method":"card","notes":null,"metadata":{},'
+    '"source":null,"external_id":null,"version":1,"created_at":"2026-05-31T12:00:00Z",'
+    '"updated_at":"2026-05-31T12:00:00Z","deleted_at":null}\n'
+)
+
+EXPORT: Final[dict[str, Any]] = {
+    "operation_id": "expenses_export",
+    "response_class": Response,
+    "responses": {
+        **VALIDATED,
+        200: {
+            "description": "The file; a transfer that ends early is cut, never whole.",
+            "headers": _FILE_HEADERS,
+            "content": {
+                "text/csv": {**_TEXT, "example": _CSV_EXAMPLE},
+                "application/x-ndjson": {**_TEXT, "example": _NDJSON_EXAMPLE},
+            },
+        },
+        **problems(400, 401, 403, 422),
+    },
+    "openapi_extra": {**_SECURITY, **query_parameters(ExportQuery)},
+}

@@ -1,0 +1,18 @@
+"""How a file is sent: with validators, and under a name to save it by."""
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from expenses_service.cache.responses import USER_DATA
+from expenses_service.transfer.models import Download
+
+
+def sent(download: Download) -> Response:
+    """The file, or 304 for a client that has it."""
+    headers = {**USER_DATA, "ETag": download.etag}
+    if download.chunks is None:
+        return Response(status_code=304, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
+    # Not `media_type`: Starlette adds a charset to every text type, and CSV has its own parameters.
+    headers["Content-Type"] = download.media_type
+    return StreamingResponse(download.chunks, headers=headers)
