@@ -32,7 +32,7 @@ class Service:
     netloc: str
     token: str
 
-    def call(self, method: str, path: str, body: object = None) -> None:
+    def call(self, method: str, path: str, body: dict[str, str] | None = None) -> None:
         with self._asked(method, path, body) as response:
             text = response.read()
         assert response.status < 300, text
@@ -44,13 +44,13 @@ class Service:
             yield response
 
     @contextmanager
-    def _asked(self, method: str, path: str, body: object = None) -> Iterator[HTTPResponse]:
+    def _asked(self, method: str, path: str, body: dict[str, str] | None = None) -> Iterator[HTTPResponse]:
         connection = HTTPConnection(self.netloc, timeout=60)
         connection.connect()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         try:
-            connection.request(method, path, body and json.dumps(body), headers)
+            connection.request(method, path, json.dumps(body) if body else None, headers)
             yield connection.getresponse()
         finally:
             connection.close()
