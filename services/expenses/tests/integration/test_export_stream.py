@@ -44,7 +44,9 @@ class Service:
             yield response
 
     @contextmanager
-    def _asked(self, method: str, path: str, body: dict[str, str] | None = None) -> Iterator[HTTPResponse]:
+    def _asked(
+        self, method: str, path: str, body: dict[str, str] | None = None
+    ) -> Iterator[HTTPResponse]:
         connection = HTTPConnection(self.netloc, timeout=60)
         connection.connect()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
