@@ -5,28 +5,21 @@ signed in. These dependencies are asked in the order in which an endpoint names 
 first, then the body, then the parameters.
 """
 
-import difflib
-import json
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from decimal import Decimal
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict
 
 from expenses_service.errors import (
     BodyTooLarge,
     FieldError,
-    MalformedJson,
     UnsupportedMediaType,
     ValidationFailed,
 )
-
-Model = TypeVar("Model", bound=BaseModel)
+from expenses_service.json_text import parse_json
+from expenses_service.validation import Model, validate, validate_parameters
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_MEMBERS = 10_000
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")  # RFC 7396
 
@@ -74,67 +67,6 @@ def require_media_type(request: Request, media: Sequence[str]) -> None:
         raise UnsupportedMediaType(f"Send the body with Content-Type: {media[0]}.")
 
 
-def parse_json(body: bytes) -> object:
-    """One JSON text in UTF-8 (RFC 8259): distinct member names, numbers by value as Decimal.
-
-    Raises:
-        MalformedJson: it is not; the detail says where.
-    """
-    try:
-        return json.loads(
-            body.decode(),
-            object_pairs_hook=_distinct,
-            parse_float=Decimal,
-            parse_constant=_refuse_constant,
-        )
-    except UnicodeDecodeError as error:
-        raise MalformedJson(f"The body is not UTF-8 at byte {error.start}.") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise MalformedJson(f"The body is not valid JSON at {where}: {error.msg}.") from None
-    except RecursionError:
-        raise MalformedJson("The body is nested too deeply.") from None
-    except ValueError as error:
-        raise MalformedJson(f"The body is not valid JSON: {error}.") from None
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len(pairs) > MAX_MEMBERS:
-        raise ValueError(f"an object has more than {MAX_MEMBERS} members")
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has two members of one name")
-    return members
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def validate(model: type[Model], value: object) -> Model:
-    """Raises ValidationFailed with a pointer (RFC 6901) for each field that is to blame."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise ValidationFailed(errors=body_errors(model, error)) from None
-
-
-def body_errors(
-    model: type[BaseModel], error: ValidationError, prefix: tuple[str | int, ...] = ()
-) -> list[FieldError]:
-    """The errors of a body, each with its pointer."""
-    known = _names(model)
-    return [
-        FieldError(
-            _code(item, "unknown_field"),
-            _detail(item),
-            pointer=_pointer((*prefix, *item["loc"])),
-            suggestion=_suggestion(item, known),
-        )
-        for item in error.errors()
-    ]
-
-
 class NoParameters(BaseModel):
     """The query of a call that has none: every parameter is unknown."""
 
@@ -160,56 +92,6 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
         return validate_parameters(model, values)
 
     return dependency
-
-
-def validate_parameters(model: type[Model], values: Mapping[str, str]) -> Model:
-    """Raises ValidationFailed with the name of each parameter that is to blame."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        known = _names(model)
-        errors = [_parameter(item, known) for item in error.errors()]
-        raise ValidationFailed(errors=errors) from None
-
-
-def _parameter(item: ErrorDetails, known: Collection[str]) -> FieldError:
-    return FieldError(
-        _code(item, "unknown_parameter"),
-        _detail(item),
-        parameter=str(item["loc"][0]) if item["loc"] else "",
-        suggestion=_suggestion(item, known),
-    )
-
-
-def _names(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
-
-
-def _code(item: ErrorDetails, unknown: str) -> str:
-    return {"missing": "required", "extra_forbidden": unknown}.get(item["type"], item["type"])
-
-
-def _detail(item: ErrorDetails) -> str:
-    """What is wrong and never what was sent."""
-    if item["type"] == "extra_forbidden":
-        return "is not known here"
-    if item["type"] == "missing":
-        return "is required"
-    message = item["msg"].removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
-
-
-def _suggestion(item: ErrorDetails, known: Collection[str]) -> str | None:
-    """A known name near the unknown one, or what a validator put into its context."""
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1])[:64], known, n=1)
-        return near[0] if near else None
-    suggestion = item.get("ctx", {}).get("suggestion")
-    return suggestion if isinstance(suggestion, str) else None
-
-
-def _pointer(location: Sequence[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 async def no_query(request: Request) -> None:

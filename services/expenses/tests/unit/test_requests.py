@@ -2,8 +2,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from expenses_service.errors import MalformedJson, ServiceError, ValidationFailed
+from expenses_service.json_text import parse_json
 from expenses_service.problems import STATUS, status_of
-from expenses_service.requests import parse_json, validate
+from expenses_service.validation import validate
 
 
 class Form(BaseModel):
