@@ -17,14 +17,14 @@ PASSWORD = "a walk in the park, 1987"
 LUNCH = {"amount": "12.50", "currency": "EUR", "description": "Lunch", "category": "food"}
 
 # One for all clients: each would read the certificates of this machine anew, which takes 40 ms.
-_TRUST = ssl.create_default_context()
+TRUST = ssl.create_default_context()
 _numbers = itertools.count()
 _open_clients: list[httpx.Client] = []
 
 
 def new_client(base_url: str | httpx.URL, **headers: str) -> httpx.Client:
     """A client with a cookie jar of its own; `close_clients` closes it when the test is over."""
-    client = httpx.Client(base_url=base_url, headers=headers, timeout=20, verify=_TRUST)
+    client = httpx.Client(base_url=base_url, headers=headers, timeout=20, verify=TRUST)
     _open_clients.append(client)
     return client
 

@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
-from actors import AUTH, PASSWORD, Person, new_client, new_email, problem
+from actors import AUTH, PASSWORD, TRUST, Person, new_client, new_email, problem
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
@@ -18,11 +19,19 @@ _hosts = itertools.count(2)
 
 
 @pytest.fixture
-def stranger(stack: Stack) -> Iterator[httpx.Client]:
-    """A client with another address of the loopback network, which the gateway sees."""
-    transport = httpx.HTTPTransport(local_address=f"127.0.0.{next(_hosts)}")
-    with httpx.Client(base_url=stack.base_url, transport=transport, timeout=20) as client:
-        yield client
+def crowd(stack: Stack) -> Iterator[list[httpx.Client]]:
+    """Clients with one other address of the loopback network, which the gateway sees."""
+    address = f"127.0.0.{next(_hosts)}"
+    with ExitStack() as opened:
+        transports = (httpx.HTTPTransport(TRUST, local_address=address) for _ in range(CROWD))
+        clients = (httpx.Client(base_url=stack.base_url, transport=each, timeout=20) for each in transports)
+        yield [opened.enter_context(client) for client in clients]
+
+
+@pytest.fixture
+def stranger(crowd: list[httpx.Client]) -> httpx.Client:
+    """One of them."""
+    return crowd[0]
 
 
 def guess(client: httpx.Client, number: int, **headers: str) -> httpx.Response:
@@ -72,11 +81,11 @@ def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client
 
 
 def test_a_crowd_at_the_door_leaves_others_their_way(
-    stack: Stack, stranger: httpx.Client, ada: Person
+    stack: Stack, crowd: list[httpx.Client], ada: Person
 ) -> None:
     """Passwords are worked on in a line of their own: others are answered before the crowd is."""
     with ThreadPoolExecutor(CROWD) as threads:
-        attempts = [threads.submit(guess, stranger, number) for number in range(CROWD)]
+        attempts = [threads.submit(guess, client, number) for number, client in enumerate(crowd)]
         next(as_completed(attempts))
         others = [ada.client.get(f"{AUTH}/me"), new_client(stack.place.url("auth")).get("/livez")]
         waiting = sum(not attempt.done() for attempt in attempts)
