@@ -24,10 +24,17 @@ def expense_body(expense: Expense) -> bytes:
     return json.encode(document(expense))
 
 
-def page_body(expenses: Sequence[Expense], next_cursor: str | None) -> bytes:
-    """A page of a list and the cursor of the next one."""
-    items = [document(expense) for expense in expenses]
-    return json.encode({"items": items, "next_cursor": next_cursor})
+def page_body(
+    expenses: Sequence[Expense], next_cursor: str | None, total: int | None = None
+) -> bytes:
+    """A page of a list, the cursor of the next one, and the total of all pages if asked for."""
+    page: dict[str, Any] = {
+        "items": [document(expense) for expense in expenses],
+        "next_cursor": next_cursor,
+    }
+    if total is not None:
+        page["total"] = total
+    return json.encode(page)
 
 
 def etag(expense: Expense) -> str:

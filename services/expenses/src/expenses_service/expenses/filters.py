@@ -1,33 +1,26 @@
 """Which expenses a list, a summary or an export is about."""
 
 from collections.abc import Collection
-from typing import Annotated, TypeVar
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from expenses_service.expenses.fields import CivilDate, CurrencyCode, Slug, Tag
-from expenses_service.expenses.models import Kind
-
-Item = TypeVar("Item")
-
-
-def _separated(value: object) -> object:
-    return value.split(",") if isinstance(value, str) else value
-
-
-def _settled(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Each value once and in one order, so that equal filters are equal."""
-    return tuple(sorted(set(values)))
-
-
-Several = Annotated[
-    tuple[Item, ...],
-    BeforeValidator(_separated),
-    Field(min_length=1, max_length=50),
-    AfterValidator(_settled),
-    WithJsonSchema({"type": "string", "description": "One value or several, comma-separated."}),
-]
+from expenses_service.currencies.money import AmountError, amount_text, minor_units
+from expenses_service.currencies.rules import CURRENCIES
+from expenses_service.expenses.fields import CivilDate, CurrencyCode, Merchant, Slug, Tag
+from expenses_service.expenses.models import Kind, PaymentMethod
+from expenses_service.expenses.parameters import (
+    Bound,
+    Instant,
+    Names,
+    Several,
+    Words,
+    one_currency,
+)
 
 
 class Filters(BaseModel):
@@ -39,16 +32,66 @@ class Filters(BaseModel):
         None
     )
     to: Annotated[CivilDate | None, Field(description="Last day, inclusive.")] = None
-    category: Several[Slug] | None = None
+    category: Annotated[Several[Slug] | None, Field(description="Slugs.")] = None
     tag: Several[Tag] | None = None
+    tag_mode: Annotated[
+        Literal["any", "all"] | None,
+        Field(description="Whether one of the tags will do (`any`, the default) or none may lack."),
+    ] = None
     currency: Several[CurrencyCode] | None = None
     kind: Several[Kind] | None = None
+    merchant: Annotated[
+        Names[Merchant] | None,
+        Field(description="Exact names; a comma before a space is part of a name."),
+    ] = None
+    payment_method: Several[PaymentMethod] | None = None
+    min_amount: Annotated[
+        Bound | None, Field(description="Smallest amount, inclusive; needs exactly one currency.")
+    ] = None
+    max_amount: Annotated[
+        Bound | None, Field(description="Largest amount, inclusive; needs exactly one currency.")
+    ] = None
+    q: Annotated[
+        Words | None,
+        Field(
+            description="Words in description, merchant and notes: all of them, the last one as the"
+            " beginning of a word. Letter case, accents and punctuation do not count."
+        ),
+    ] = None
+    updated_since: Annotated[
+        Instant | None,
+        Field(description="Changed then or later (RFC 3339). /changes tells of deletions too."),
+    ] = None
+
+    @field_validator("min_amount", "max_amount")
+    @classmethod
+    def _in_the_one_currency(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        code = one_currency(info)
+        if code is None:
+            return value
+        try:
+            return Decimal(amount_text(minor_units(value, CURRENCIES[code]), code))
+        except AmountError as error:
+            raise PydanticCustomError(error.code, "{detail}", {"detail": error.detail}) from None
 
     def canonical(self, *, without: Collection[str] = ()) -> str:
         """The same text for the same parameters in any order, as a query (RFC 3986)."""
         sent = self.model_dump(by_alias=True, exclude_none=True, exclude=set(without))
         return urlencode(sorted((name, _text(value)) for name, value in sent.items()), safe=",")
 
+    def monthly(self) -> bool:
+        """Whether the sums of whole months by category, currency and kind tell all of it."""
+        asked = {name for name, value in self if value is not None} & Filters.model_fields.keys()
+        whole = {"from_", "to", "category", "currency", "kind"}
+        return asked <= whole and _whole_months(self.from_, self.to)
+
+
+def _whole_months(first: date | None, last: date | None) -> bool:
+    begins = first is None or first.day == 1
+    return begins and (last is None or (last + timedelta(days=1)).day == 1)
+
 
 def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -8,10 +8,11 @@ from msgspec import Struct, json
 
 from expenses_service.cache.models import Built, Reply
 from expenses_service.changes.repository import data_version
-from expenses_service.expenses import repository
 from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
+from expenses_service.expenses.repository import Slice, page
 from expenses_service.expenses.schemas import ListQuery
+from expenses_service.expenses.search import plan_by_value
 from expenses_service.expenses.sorting import SORTS
 from expenses_service.resources import Resources
 
@@ -51,15 +52,17 @@ async def _build(
 ) -> Built:
     """One row more than asked for tells whether there is a next page."""
     sort = SORTS[query.sort]
+    wanted = Slice(sort, after, query.limit + 1, total=query.include is not None)
     async with resources.database.transaction() as connection:
-        wanted = repository.Slice(sort, after, query.limit + 1)
-        version, found = await repository.page(connection, user_id, query, wanted)
-    items, more = found[: query.limit], found[query.limit :]
+        if query.q is not None:
+            await plan_by_value(connection)
+        version, rows, total = await page(connection, user_id, query, wanted)
+    items, more = rows[: query.limit], rows[query.limit :]
     cursor = None
     if more:
         last = Position(sort.key(items[-1]), items[-1].id)
         cursor = seal(resources.cursor_key, _scope(user_id, query), last)
-    return Built(version, page_body(items, cursor))
+    return Built(version, page_body(items, cursor, total))
 
 
 def _after(secret: bytes, user_id: UUID, query: ListQuery) -> Position | None:

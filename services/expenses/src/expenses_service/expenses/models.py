@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -93,12 +94,44 @@ expenses: Final = Table(
     CheckConstraint("version >= 1", "version"),
 )
 
+LIVE: Final = expenses.c.deleted_at.is_(None)
+
 Index(
     "expenses_list",
     expenses.c.user_id,
     expenses.c.spent_on.desc(),
     expenses.c.id.desc(),
-    postgresql_where=expenses.c.deleted_at.is_(None),
+    postgresql_where=LIVE,
+)
+Index(
+    "expenses_amount",
+    expenses.c.user_id,
+    expenses.c.currency,
+    expenses.c.amount,
+    expenses.c.id,
+    postgresql_where=LIVE,
+)
+Index(
+    "expenses_created",
+    expenses.c.user_id,
+    expenses.c.created_at,
+    expenses.c.id,
+    postgresql_where=LIVE,
+)
+
+WORDS: Final = func.array_to_tsvector(
+    func.expense_words(
+        expenses.c.user_id, expenses.c.description, expenses.c.merchant, expenses.c.notes
+    )
+)
+"""The words of an expense, marked as its owner's; the function is the database's own."""
+
+Index(
+    "expenses_words",
+    WORDS,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+    postgresql_where=LIVE,
 )
 
 EXTERNAL: Final = Index(

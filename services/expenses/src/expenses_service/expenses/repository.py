@@ -1,18 +1,33 @@
 """Reads expenses; every statement names the user, so a stranger's row is simply not found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, literal, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
-from expenses_service.changes.models import user_state
+from expenses_service.changes.models import rollups, user_state
+from expenses_service.currencies.money import minor_units
+from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
-from expenses_service.expenses.models import Expense, ExternalKey, expenses
+from expenses_service.expenses.models import LIVE, Expense, ExternalKey, expenses
+from expenses_service.expenses.search import has_words
 from expenses_service.expenses.sorting import Sort
 
 COLUMNS: Final = [expenses.c[name] for name in Expense.__struct_fields__]
@@ -28,42 +43,89 @@ async def find(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> 
 def conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
     """What a live expense of the user fulfils to pass `filters`."""
     table = expenses.c
-    wanted: list[ColumnElement[bool]] = [table.user_id == user_id, table.deleted_at.is_(None)]
-    if filters.from_ is not None:
-        wanted.append(table.spent_on >= filters.from_)
-    if filters.to is not None:
-        wanted.append(table.spent_on <= filters.to)
-    if filters.category is not None:
-        wanted.append(table.category.in_(filters.category))
+    wanted = [table.user_id == user_id, LIVE]
+    for column, values in (
+        (table.category, filters.category),
+        (table.currency, filters.currency),
+        (table.kind, filters.kind),
+        (table.merchant, filters.merchant),
+        (table.payment_method, filters.payment_method),
+    ):
+        if values is not None:
+            wanted.append(column.in_(values))
+    for column, first, last in (
+        (table.spent_on, filters.from_, filters.to),
+        (table.amount, _units(filters, filters.min_amount), _units(filters, filters.max_amount)),
+        (table.updated_at, filters.updated_since, None),
+    ):
+        if first is not None:
+            wanted.append(column >= first)
+        if last is not None:
+            wanted.append(column <= last)
     if filters.tag is not None:
-        wanted.append(table.tags.overlap(literal(list(filters.tag), ARRAY(Text))))
-    if filters.currency is not None:
-        wanted.append(table.currency.in_(filters.currency))
-    if filters.kind is not None:
-        wanted.append(table.kind.in_(filters.kind))
+        tags = literal(list(filters.tag), ARRAY(Text))
+        every = filters.tag_mode == "all"
+        wanted.append(table.tags.contains(tags) if every else table.tags.overlap(tags))
+    if filters.q is not None:
+        wanted.append(has_words(user_id, filters.q))
     return wanted
+
+
+def monthly_conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
+    """What the monthly sums of the user fulfil to pass `filters`, where these are `monthly`."""
+    table = rollups.c
+    wanted: list[ColumnElement[bool]] = [table.user_id == user_id, table.n != 0]
+    if filters.from_ is not None:
+        wanted.append(table.month >= filters.from_)
+    if filters.to is not None:
+        wanted.append(table.month <= filters.to)
+    for column, values in (
+        (table.category, filters.category),
+        (table.currency, filters.currency),
+        (table.kind, filters.kind),
+    ):
+        if values is not None:
+            wanted.append(column.in_(values))
+    return wanted
+
+
+def _units(filters: Filters, amount: Decimal | None) -> int | None:
+    """A bound in minor units; the filters have one currency when they have a bound."""
+    if amount is None or filters.currency is None:
+        return None
+    return minor_units(amount, CURRENCIES[filters.currency[0]])
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Up to `limit` rows of an order, after a position."""
+    """Up to `limit` rows of an order, after a position; `total`: count all that pass as well."""
 
     sort: Sort
     after: Position | None
     limit: int
+    total: bool = False
+
+
+class Page(NamedTuple):
+    """Rows, the total if it was asked for, and the data version that both were read with."""
+
+    version: int
+    rows: Sequence[Expense]
+    total: int | None
 
 
 async def page(
-    connection: AsyncConnection, user_id: UUID, filters: Filters, wanted: Slice
-) -> tuple[int, list[Expense]]:
-    """The data version and a slice of the user's live expenses, from one snapshot."""
-    statement = page_statement(user_id, filters, wanted)
-    rows = (await connection.execute(statement)).all()
-    return rows[0].data_version, [Expense(*row[1:]) for row in rows if row.id is not None]
+    connection: AsyncConnection, user_id: UUID, filters: Filters, part: Slice
+) -> Page:
+    """A slice of the user's live expenses that pass `filters`."""
+    found = (await connection.execute(page_statement(user_id, filters, part))).all()
+    version, total, *_ = found[0]
+    rows = [Expense(*row[2:]) for row in found if row.id is not None]
+    return Page(version, rows, int(total) if part.total else None)
 
 
 def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple[Any, ...]]:
-    """One row at least: an empty page still carries the version, with nulls beside it."""
+    """One row at least: an empty page still carries version and total, with nulls beside them."""
     wanted = conditions(user_id, filters)
     if part.after is not None:
         wanted.append(_beyond(part.sort, part.after))
@@ -75,9 +137,19 @@ def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple
         .subquery()
     )
     version = func.coalesce(func.max(user_state.c.seq), 0).label("data_version")
-    state = select(version).where(user_state.c.user_id == user_id).subquery()
+    total = _total(user_id, filters) if part.total else null()
+    state = select(version, total.label("total")).where(user_state.c.user_id == user_id).subquery()
     joined = state.outerjoin(rows, true())
     return select(*joined.c).select_from(joined).order_by(*_order(rows, part.sort))
+
+
+def _total(user_id: UUID, filters: Filters) -> ColumnElement[int]:
+    """From the monthly sums where they tell it: those do not grow with the number of expenses."""
+    if filters.monthly():
+        counted = select(func.coalesce(func.sum(rollups.c.n), 0))
+        return counted.where(*monthly_conditions(user_id, filters)).scalar_subquery()
+    counted = select(func.count()).select_from(expenses)
+    return counted.where(*conditions(user_id, filters)).scalar_subquery()
 
 
 def _beyond(sort: Sort, position: Position) -> ColumnElement[bool]:

@@ -1,10 +1,10 @@
 """Expenses as clients write and read them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from expenses_service.expenses.fields import (
     Amount,
@@ -24,7 +24,8 @@ from expenses_service.expenses.fields import (
 )
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import Kind, PaymentMethod
-from expenses_service.expenses.sorting import SortName
+from expenses_service.expenses.parameters import Several, one_currency
+from expenses_service.expenses.sorting import BY_AMOUNT, SortName
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
@@ -103,13 +104,34 @@ class PutQuery(BaseModel):
 class ListQuery(Filters):
     """The parameters of a list."""
 
-    sort: SortName = "-spent_on"
-    limit: Annotated[Count, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
+    sort: Annotated[
+        SortName,
+        Field(description="`-` is descending; by amount needs exactly one currency. Ties by id."),
+    ] = "-spent_on"
+    limit: Annotated[
+        Count,
+        Field(ge=1, le=MAX_LIMIT, description="Items of a page."),
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
+    ] = DEFAULT_LIMIT
+    cursor: Annotated[
+        str | None,
+        Field(min_length=1, max_length=MAX_CURSOR, description="`next_cursor` of the page before."),
+    ] = None
+    include: Annotated[
+        Several[Literal["total"]] | None,
+        Field(description="`total`: how many expenses pass the filters, on all pages."),
+    ] = None
+
+    @field_validator("sort")
+    @classmethod
+    def _amounts_compare(cls, value: SortName, info: ValidationInfo) -> SortName:
+        if value in BY_AMOUNT:
+            one_currency(info)
+        return value
 
     def scope(self) -> str:
         """What a cursor is bound to beside its user: filters and order."""
-        return self.canonical(without={"limit", "cursor"})
+        return self.canonical(without={"limit", "cursor", "include"})
 
 
 class ExpenseOut(BaseModel):
@@ -140,3 +162,4 @@ class ExpenseList(BaseModel):
 
     items: list[ExpenseOut]
     next_cursor: str | None
+    total: Annotated[int, Field(default=None, description="Only with include=total.")]

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expenses_service.changes.models import rollups, user_state
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import expenses
-from expenses_service.expenses.repository import conditions
+from expenses_service.expenses.repository import conditions, monthly_conditions
 from expenses_service.reports.models import GroupKey, Line, Summary
 
 _GROUP: Final = 0b00
@@ -40,7 +40,7 @@ async def summarise(
 ) -> Summary:
     """Groups, totals and data version, in one statement and so in one snapshot.
 
-    Both ways give the same summary where `rules.rollups_suffice`; sums are NUMERIC.
+    Both ways give the same summary where the filters are `monthly`; sums are NUMERIC.
     """
     facts = _monthly_facts(user_id, filters) if from_rollups else _facts(user_id, filters)
     rows = (await connection.execute(_summary(user_id, group_by, facts))).all()
@@ -86,22 +86,10 @@ def _facts(user_id: UUID, filters: Filters) -> Subquery:
 
 def _monthly_facts(user_id: UUID, filters: Filters) -> Subquery:
     table = rollups.c
-    wanted: list[ColumnElement[bool]] = [table.user_id == user_id, table.n != 0]
-    if filters.from_ is not None:
-        wanted.append(table.month >= filters.from_)
-    if filters.to is not None:
-        wanted.append(table.month <= filters.to)
-    for column, values in (
-        (table.category, filters.category),
-        (table.currency, filters.currency),
-        (table.kind, filters.kind),
-    ):
-        if values is not None:
-            wanted.append(column.in_(values))
     signed = _signed(table.kind, table.total).label("total")
     return (
         select(table.category, table.month, table.currency, table.n, signed)
-        .where(*wanted)
+        .where(*monthly_conditions(user_id, filters))
         .subquery()
     )
 

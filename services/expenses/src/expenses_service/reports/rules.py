@@ -1,18 +1,12 @@
 """What a summary is made of, without a database."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from expenses_service.currencies.money import amount_text
 from expenses_service.reports.models import GroupKey, Line, Span, Summary
 
 PERIODS = frozenset({GroupKey.MONTH})
-
-
-def whole_months(span: Span) -> bool:
-    """Whether `span` begins and ends where months do, so that monthly sums suffice."""
-    begins = span.first is None or span.first.day == 1
-    return begins and (span.last is None or (span.last + timedelta(days=1)).day == 1)
 
 
 def months(first: date, last: date) -> list[str]:

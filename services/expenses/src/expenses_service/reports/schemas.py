@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from expenses_service.expenses.filters import Filters
 from expenses_service.reports.models import GroupKey, Span
-from expenses_service.reports.rules import PERIODS, months, whole_months
+from expenses_service.reports.rules import PERIODS, months
 
 MAX_KEYS = 2
 MAX_PERIODS = 1200
@@ -71,8 +71,8 @@ class SummaryQuery(Filters):
         return Span(self.from_, self.to)
 
     def rollups_suffice(self) -> bool:
-        """Whether the monthly sums hold all that is asked for: no tag, and whole months."""
-        return self.tag is None and whole_months(self.span)
+        """Whether the monthly sums hold all that is asked for."""
+        return self.monthly()
 
 
 class GroupOut(BaseModel):
