@@ -20,12 +20,10 @@ depends_on = None
 
 # The words of up to three texts, each word behind the end of its owner's id: 32 random bits, so
 # that an index over all users keeps each user's words together. A word is a run of letters and
-# digits, of which 60 count; letter case and accents do not. A function with an aggregate is never
-# inlined, so COST stands: ten times what it takes (25 µs; the planner would believe 0.1), so that a
-# search looks at rows one by one only for words that most of them have.
+# digits, of which 60 count; letter case and accents do not.
 EXPENSE_WORDS = r"""
 CREATE FUNCTION expense_words(owner uuid, description text, merchant text, notes text)
-RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT array_agg(right(owner::text, 8) || left(word, 60))
     FROM (SELECT description || ' ' || coalesce(merchant, '') || ' ' || coalesce(notes, ''))

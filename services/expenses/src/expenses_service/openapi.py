@@ -63,14 +63,25 @@ def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
                 "name": name,
                 "in": "query",
                 "required": name in required,
-                "description": member.pop("description", name),
-                "schema": member,
+                "description": member.get("description", name),
+                "schema": _value(member),
                 "style": "form",
                 "explode": False,
             }
             for name, member in schema.get("properties", {}).items()
         ]
     }
+
+
+def _value(member: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter's value: it is there or absent, and never null."""
+    told = {name: part for name, part in member.items() if name not in {"title", "description"}}
+    for option in told.pop("anyOf", []):
+        if option != {"type": "null"}:
+            told |= option
+    if told.get("default", ...) is None:
+        del told["default"]
+    return told
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,15 +1,25 @@
-"""The list reads what it shows, on page 1 and far behind it (PERFORMANCE: keyset, not OFFSET)."""
+"""The list reads what it shows, on page 1 and far behind it, in every order, whatever was deleted.
 
-from datetime import date, timedelta
+PERFORMANCE: keyset, not OFFSET.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.changes.models import Change
+from expenses_service.changes.repository import lock_user, update_expenses
 from expenses_service.database import Database
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
-from expenses_service.expenses.repository import Slice, page_statement
+from expenses_service.expenses.models import Expense
+from expenses_service.expenses.repository import Slice, page, page_statement
 from expenses_service.expenses.sorting import SORTS, SortName
 from tests import postgres
 from tests.ledger import expense
@@ -17,25 +27,73 @@ from tests.records import record
 from tests.tokens import user_id
 
 FIRST = date(2020, 1, 1)
+MIDNIGHT = datetime(2020, 1, 1, tzinfo=UTC)
+INDEXES = {
+    "spent_on": "expenses_list",
+    "amount": "expenses_amount",
+    "created_at": "expenses_created",
+}
 
 
-@pytest.fixture
-async def many(database: Database, urls: dict[str, str]) -> list[Position]:
-    """The places of 3,000 expenses of a user, oldest first, beside 3,000 of another."""
-    rows = [expense(spent_on=FIRST + timedelta(days=n // 3)) for n in range(3000)]
-    for start in range(0, len(rows), 1000):
-        await record(database, user_id(1), *rows[start : start + 1000])
-        await record(database, user_id(2), *(expense() for _ in range(1000)))
-    await postgres.execute(urls["owner"], "ANALYZE expenses")
-    return sorted(
-        (Position(row.spent_on.toordinal(), row.id) for row in rows),
-        key=lambda place: (place.key, place.id),
+def numbered(n: int, currency: str = "EUR") -> Expense:
+    """Every third shares its keys with two others; 'opera' is rare and 'taxi' is everywhere."""
+    word = "Opera" if n % 500 == 0 else "Bus" if n % 3 == 0 else "Tram"
+    return expense(
+        description=f"Taxi {word} {n}",
+        spent_on=FIRST + timedelta(days=n // 3),
+        amount=1 + n // 3,
+        created_at=MIDNIGHT + timedelta(microseconds=n // 3),
+        currency=currency,
     )
 
 
-async def plan(connection: AsyncConnection, part: Slice) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def many() -> list[Expense]:
+    """A user's 3,000 live expenses in one currency."""
+    return [numbered(n) for n in range(3000)]
+
+
+@pytest.fixture(scope="module")
+def filled(superuser_url: str, many: list[Expense]) -> Iterator[dict[str, str]]:
+    """A database with those, twice as many that are deleted or in dollars, and 3,000 of others."""
+    urls = postgres.make_database(superuser_url)
+    asyncio.run(fill(urls, many))
+    yield urls
+    postgres.drop_database(superuser_url, urls["name"])
+
+
+async def fill(urls: dict[str, str], many: list[Expense]) -> None:
+    async with opened(urls) as database:
+        await record(database, user_id(1), *many)
+        await record(database, user_id(1), *(numbered(n, "USD") for n in range(3000)))
+        gone = [numbered(n) for n in range(3000)]
+        await record(database, user_id(1), *gone)
+        async with database.transaction() as connection:
+            await lock_user(connection, user_id(1))
+            deleted = (replace(row, version=2, deleted_at=MIDNIGHT) for row in gone)
+            await update_expenses(connection, user_id(1), [Change("deleted", r) for r in deleted])
+        for other in range(2, 32):
+            await record(database, user_id(other), *(numbered(n) for n in range(100)))
+    await postgres.execute(urls["owner"], "VACUUM ANALYZE expenses")
+
+
+@asynccontextmanager
+async def opened(urls: dict[str, str]) -> AsyncIterator[Database]:
+    database = Database(postgres.without_password(urls["app"]), postgres.PASSWORD)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def database(filled: dict[str, str]) -> AsyncIterator[Database]:
+    """The service's own way to it."""
+    async with opened(filled) as database:
+        yield database
+
+
+async def plan(connection: AsyncConnection, filters: Filters, part: Slice) -> list[dict[str, Any]]:
     """Every node of the plan as it ran."""
-    compiled = page_statement(user_id(1), Filters(), part).compile(
+    compiled = page_statement(user_id(1), filters, part).compile(
         dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
     )
     values = tuple(compiled.params[name] for name in compiled.positiontup or [])
@@ -47,16 +105,49 @@ async def plan(connection: AsyncConnection, part: Slice) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("sort", list(SORTS))
-@pytest.mark.parametrize("place", [None, 500, 1500, 2500])
 async def test_a_page_reads_its_own_rows_from_the_index(
-    database: Database, many: list[Position], sort: SortName, place: int | None
+    database: Database, many: list[Expense], sort: SortName
 ) -> None:
-    part = Slice(SORTS[sort], None if place is None else many[place], 51)
+    order = SORTS[sort]
+    filters = Filters(currency=("EUR",)) if order.column == "amount" else Filters()
+    places = sorted((order.key(row), row.id) for row in many)
+    for after in (None, *(Position(*place) for place in places[500::1000])):
+        async with database.transaction() as connection:
+            nodes = await plan(connection, filters, Slice(order, after, 51))
+        [scan] = [node for node in nodes if node.get("Relation Name") == "expenses"]
+        assert scan["Index Name"] == INDEXES[order.column]
+        assert scan["Actual Rows"] == 51
+        assert scan.get("Rows Removed by Filter", 0) == 0
+        assert scan["Shared Hit Blocks"] + scan["Shared Read Blocks"] < 100
+        if after is not None:
+            assert "ROW(" in scan["Index Cond"]
+
+
+@pytest.mark.parametrize("total", [False, True])
+@pytest.mark.parametrize("sort", ["-spent_on", "created_at"])
+@pytest.mark.parametrize(("words", "found"), [("OPERA", 6), ("taxi o", 6), ("b", 998)])
+async def test_a_search_reads_what_it_finds(
+    database: Database, words: str, found: int, sort: SortName, *, total: bool
+) -> None:
+    filters = Filters(currency=("EUR",), q=words)
     async with database.transaction() as connection:
-        nodes = await plan(connection, part)
-    [scan] = [node for node in nodes if node.get("Relation Name") == "expenses"]
-    assert scan["Index Name"] == "expenses_list"
-    assert scan["Actual Rows"] <= 51
-    assert scan.get("Rows Removed by Filter", 0) == 0
-    if place is not None:
-        assert "ROW(" in scan["Index Cond"]
+        nodes = await plan(connection, filters, Slice(SORTS[sort], None, 51, total=total))
+    scans = [node for node in nodes if node["Node Type"] == "Bitmap Index Scan"]
+    assert len(scans) == 1 + total
+    for scan in scans:
+        assert scan["Index Name"] == "expenses_words"
+        assert scan["Actual Rows"] == 2 * found  # those in dollars too, and nobody else's
+    read = {node["Node Type"] for node in nodes if node.get("Relation Name") == "expenses"}
+    assert read == {"Bitmap Heap Scan"}
+
+
+async def test_a_search_has_room_and_its_neighbours_do_not(database: Database) -> None:
+    async def memory(connection: AsyncConnection) -> str:
+        return str((await connection.exec_driver_sql("SHOW work_mem")).scalar_one())
+
+    async with database.transaction() as connection:
+        before = await memory(connection)
+        await page(connection, user_id(1), Filters(q="taxi"), Slice(SORTS["spent_on"], None, 5))
+        assert await memory(connection) == "64MB" != before
+    async with database.transaction() as connection:
+        assert await memory(connection) == before

@@ -2,33 +2,13 @@
 
 from datetime import date, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expenses_service.reports.models import GroupKey, Line, Span
-from expenses_service.reports.rules import fill_with_zero, in_order, months, whole_months
+from expenses_service.reports.rules import fill_with_zero, in_order, months
 
 days = st.dates(date(1900, 1, 1), date(2999, 12, 31))
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "whole"),
-    [
-        (None, None, True),
-        (date(2026, 1, 1), None, True),
-        (date(2026, 1, 2), None, False),
-        (None, date(2026, 2, 28), True),
-        (None, date(2024, 2, 28), False),
-        (None, date(2024, 2, 29), True),
-        (date(2026, 1, 1), date(2026, 12, 31), True),
-        (date(2026, 1, 1), date(2026, 12, 30), False),
-    ],
-)
-def test_spans_that_monthly_sums_cover(
-    first: date | None, last: date | None, *, whole: bool
-) -> None:
-    assert whole_months(Span(first, last)) is whole
 
 
 def test_months_from_one_day_to_another() -> None:

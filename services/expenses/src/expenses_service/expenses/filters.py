@@ -32,19 +32,28 @@ class Filters(BaseModel):
         None
     )
     to: Annotated[CivilDate | None, Field(description="Last day, inclusive.")] = None
-    category: Annotated[Several[Slug] | None, Field(description="Slugs.")] = None
-    tag: Several[Tag] | None = None
+    category: Annotated[
+        Several[Slug] | None, Field(description="One of these.", examples=[["food", "travel"]])
+    ] = None
+    tag: Annotated[Several[Tag] | None, Field(description="See tag_mode.")] = None
     tag_mode: Annotated[
         Literal["any", "all"] | None,
-        Field(description="Whether one of the tags will do (`any`, the default) or none may lack."),
+        Field(description="`any`: one of the tags will do (default); `all`: none may be missing."),
     ] = None
-    currency: Several[CurrencyCode] | None = None
-    kind: Several[Kind] | None = None
+    currency: Annotated[
+        Several[CurrencyCode] | None, Field(description="One of these.", examples=[["EUR"]])
+    ] = None
+    kind: Annotated[Several[Kind] | None, Field(description="One of these.")] = None
     merchant: Annotated[
         Names[Merchant] | None,
-        Field(description="Exact names; a comma before a space is part of a name."),
+        Field(
+            description="One of these, exactly; a comma before a space is part of a name.",
+            examples=[["Trattoria Da Enzo", "Aubergine, Inc."]],
+        ),
     ] = None
-    payment_method: Several[PaymentMethod] | None = None
+    payment_method: Annotated[Several[PaymentMethod] | None, Field(description="One of these.")] = (
+        None
+    )
     min_amount: Annotated[
         Bound | None, Field(description="Smallest amount, inclusive; needs exactly one currency.")
     ] = None
@@ -55,12 +64,16 @@ class Filters(BaseModel):
         Words | None,
         Field(
             description="Words in description, merchant and notes: all of them, the last one as the"
-            " beginning of a word. Letter case, accents and punctuation do not count."
+            " beginning of a word. Letter case, accents and punctuation do not count.",
+            examples=["taxi air"],
         ),
     ] = None
     updated_since: Annotated[
         Instant | None,
-        Field(description="Changed then or later (RFC 3339). /changes tells of deletions too."),
+        Field(
+            description="Changed then or later (RFC 3339). /changes tells of deletions too.",
+            examples=["2026-05-31T12:00:00Z"],
+        ),
     ] = None
 
     @field_validator("min_amount", "max_amount")

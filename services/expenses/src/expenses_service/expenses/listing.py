@@ -12,7 +12,6 @@ from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
 from expenses_service.expenses.repository import Slice, page
 from expenses_service.expenses.schemas import ListQuery
-from expenses_service.expenses.search import plan_by_value
 from expenses_service.expenses.sorting import SORTS
 from expenses_service.resources import Resources
 
@@ -54,8 +53,6 @@ async def _build(
     sort = SORTS[query.sort]
     wanted = Slice(sort, after, query.limit + 1, total=query.include is not None)
     async with resources.database.transaction() as connection:
-        if query.q is not None:
-            await plan_by_value(connection)
         version, rows, total = await page(connection, user_id, query, wanted)
     items, more = rows[: query.limit], rows[query.limit :]
     cursor = None

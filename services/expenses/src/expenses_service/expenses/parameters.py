@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from expenses_service.currencies.money import TEXT_PATTERN
@@ -33,6 +34,8 @@ def _separated_names(value: object) -> object:
 
 def _settled(values: tuple[str, ...]) -> tuple[str, ...]:
     """Each value once and in one order, so that equal filters are equal."""
+    if len(values) > MAX_VALUES:
+        raise PydanticCustomError("too_long", f"must have at most {MAX_VALUES} values")
     return tuple(sorted(set(values)))
 
 
@@ -68,10 +71,30 @@ def one_currency(info: ValidationInfo) -> str | None:
     return currencies[0]
 
 
-_SEVERAL: Final = (Field(min_length=1, max_length=MAX_VALUES), AfterValidator(_settled))
+def _values(pattern: str) -> FieldInfo:
+    """For the specification: how many, and each of `pattern` unless it is one of a few."""
 
-Several = Annotated[tuple[Item, ...], BeforeValidator(_separated), *_SEVERAL]
-Names = Annotated[tuple[Item, ...], BeforeValidator(_separated_names), *_SEVERAL]
+    def tell(schema: dict[str, Any]) -> None:
+        schema |= {"minItems": 1, "maxItems": MAX_VALUES}
+        if not {"enum", "const"} & schema["items"].keys():
+            schema["items"].setdefault("pattern", pattern)
+
+    told: FieldInfo = Field(json_schema_extra=tell)
+    return told
+
+
+Several = Annotated[
+    tuple[Item, ...],
+    BeforeValidator(_separated),
+    AfterValidator(_settled),
+    _values("^[^,]+$"),
+]
+Names = Annotated[
+    tuple[Item, ...],
+    BeforeValidator(_separated_names),
+    AfterValidator(_settled),
+    _values("^([^,]|, )+$"),
+]
 Bound = Annotated[Amount, WithJsonSchema({"type": "string", "pattern": TEXT_PATTERN})]
 Instant = Annotated[
     datetime,

@@ -27,7 +27,7 @@ from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import LIVE, Expense, ExternalKey, expenses
-from expenses_service.expenses.search import has_words
+from expenses_service.expenses.search import has_words, make_room
 from expenses_service.expenses.sorting import Sort
 
 COLUMNS: Final = [expenses.c[name] for name in Expense.__struct_fields__]
@@ -43,7 +43,8 @@ async def find(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> 
 def conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
     """What a live expense of the user fulfils to pass `filters`."""
     table = expenses.c
-    wanted = [table.user_id == user_id, LIVE]
+    owned = table.user_id == user_id if filters.q is None else has_words(user_id, filters.q)
+    wanted = [owned, LIVE]
     for column, values in (
         (table.category, filters.category),
         (table.currency, filters.currency),
@@ -66,8 +67,6 @@ def conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
         tags = literal(list(filters.tag), ARRAY(Text))
         every = filters.tag_mode == "all"
         wanted.append(table.tags.contains(tags) if every else table.tags.overlap(tags))
-    if filters.q is not None:
-        wanted.append(has_words(user_id, filters.q))
     return wanted
 
 
@@ -114,10 +113,10 @@ class Page(NamedTuple):
     total: int | None
 
 
-async def page(
-    connection: AsyncConnection, user_id: UUID, filters: Filters, part: Slice
-) -> Page:
+async def page(connection: AsyncConnection, user_id: UUID, filters: Filters, part: Slice) -> Page:
     """A slice of the user's live expenses that pass `filters`."""
+    if filters.q is not None:
+        await make_room(connection)
     found = (await connection.execute(page_statement(user_id, filters, part))).all()
     version, total, *_ = found[0]
     rows = [Expense(*row[2:]) for row in found if row.id is not None]
