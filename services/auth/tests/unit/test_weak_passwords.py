@@ -8,8 +8,16 @@ from importlib.resources import files
 from string import hexdigits
 
 import pytest
+from zxcvbn import matching
 
-from auth_service.accounts.rules import MAX_DECORATION, MAX_PASSWORD, MIN_PASSWORD, is_weak
+from auth_service.accounts.rules import (
+    MAX_DECORATION,
+    MAX_PASSWORD,
+    MAX_SCORED,
+    MIN_PASSWORD,
+    is_weak,
+    scored,
+)
 
 EMAIL = "ada.lovelace@engines-united.example"
 LENGTHS = range(MIN_PASSWORD, 20)  # of the list's files; the last has all longer ones
@@ -115,3 +123,36 @@ def test_the_longest_is_judged_fast(password: str) -> None:
     started = time.process_time()
     is_weak(password, EMAIL)
     assert time.process_time() - started < 0.25
+
+
+def test_many_signs_for_one_letter_are_judged_in_a_few_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """zxcvbn searches its words once for each choice of letters: 1,476 times as it was sent."""
+    searched: list[str] = []
+    search = matching.dictionary_match
+
+    def counted(password: str, *arguments: object, **named: object) -> object:
+        searched.append(password)
+        return search(password, *arguments, **named)
+
+    monkeypatch.setattr(matching, "dictionary_match", counted)
+    crafted = ("4@8({[<369&!1|0$5+7%2" * 4)[:MAX_SCORED]
+    assert not is_weak(crafted, EMAIL)
+    assert 0 < len(searched) <= 40
+
+
+def test_whatever_the_signs_there_are_few_choices_of_letters() -> None:
+    chosen = random.Random(2)
+    signs = sorted({sign for of_letter in matching.L33T_TABLE.values() for sign in of_letter})
+    for count in (*range(len(signs)), *[len(signs)] * 20):
+        text = "".join(chosen.sample(signs, count))
+        table = matching.relevant_l33t_subtable(scored(text), matching.L33T_TABLE)
+        assert len(matching.enumerate_l33t_subs(table)) <= 8, text
+
+
+@pytest.mark.parametrize(
+    "password", ["15.09.1996 at 7", "p@ssw0rd and more", "!@#$%^&*()_+", "x" * MAX_SCORED]
+)
+def test_one_sign_for_a_letter_stays_as_it_is(password: str) -> None:
+    assert scored(password) == password
