@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests import postgres as servers
 from tests.actors import AUTH, PASSWORD, client_of, sign_in
 
 EVENTS = f"{AUTH}/events"
@@ -98,9 +99,43 @@ async def test_a_walk_sees_each_once_while_others_are_added(
     assert seen == there
 
 
+async def test_the_total_comes_when_asked_for_on_every_page(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    assert "total" not in await page(ada)
+    assert (await page(ada, include="total"))["total"] == 2
+    assert len((await page(bob))["items"]) == 2
+    first = await ada.get(EVENTS, params={"include": "total", "limit": 1})
+    assert (first.json()["total"], len(first.json()["items"])) == (2, 1)
+    second = await ada.get(first.links["next"]["url"])
+    assert (second.json()["total"], len(second.json()["items"])) == (2, 1)
+    assert second.json()["next_cursor"] is None
+    both = first.json()["items"] + second.json()["items"]
+    assert both == (await page(ada))["items"]
+
+
+async def test_a_page_behind_the_last_event_has_the_total_too(
+    ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    cursor = (await page(ada, limit=1))["next_cursor"]
+    await servers.execute(urls["owner"], "DELETE FROM security_events WHERE type = 'registered'")
+    behind = await page(ada, cursor=cursor, include="total")
+    assert behind == {"items": [], "next_cursor": None, "total": 1}
+
+
+async def test_the_total_is_of_the_page_and_of_the_tag(ada: httpx.AsyncClient) -> None:
+    plain = await ada.get(EVENTS)
+    condition = {"If-None-Match": plain.headers["etag"]}
+    answer = await ada.get(EVENTS, params={"include": "total"}, headers=condition)
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
+        ("include=all", "literal_error"),
+        ("include=", "literal_error"),
+        ("include=total,total", "literal_error"),
         ("limit=0", "greater_than_equal"),
         ("limit=201", "less_than_equal"),
         ("limit=x", "int_parsing"),

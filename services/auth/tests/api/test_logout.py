@@ -8,7 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from auth_service.keys.deadlines import LINGER, PUBLISH
 from auth_service.sessions import rules
+from tests import keys as stored
 from tests.actors import AUTH, PASSWORD, client_of, sign_in
 
 FOREIGN = {"Sec-Fetch-Site": "cross-site"}
@@ -133,3 +135,19 @@ async def test_only_this_session_ends_and_once(app: FastAPI, urls: dict[str, str
     )
     await connection.close()
     assert [row["session_id"] for row in rows] == [UUID(body["session"]["id"])]  # type: ignore[index]  # the body of a login
+
+
+@pytest.mark.usefixtures("no_keys")
+async def test_an_access_token_of_a_key_that_has_left_the_set_signs_out_too(
+    app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    keys, tokens = app.state.resources.keys, cookies_of(ada)
+    await stored.passes(urls["owner"], PUBLISH.total_seconds())
+    await keys.load()
+    await keys.rotate()
+    await stored.passes(urls["owner"], LINGER.total_seconds())
+    await keys.load()
+    assert await me(app, tokens["ea_access"]) == "invalid_token"
+    async with client_of(app, Cookie=f"ea_access={tokens['ea_access']}") as client:
+        assert clears(await client.post(f"{AUTH}/logout"))
+    assert (await ada.post(f"{AUTH}/refresh")).json()["code"] == "session_revoked"

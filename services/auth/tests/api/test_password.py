@@ -1,6 +1,7 @@
 """Changing the password and closing the account: what ends, what goes on, what is refused."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import httpx
@@ -8,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from tests.actors import AUTH, PASSWORD, client_of, register
+from auth_service.sessions import rules
+from auth_service.settings import Settings
+from tests.actors import AUTH, PASSWORD, client_of, register, sign_in, started
 
 ADA = "ada@example.com"
 NEW = "a walk in the park, 1987"
@@ -173,3 +176,119 @@ async def test_a_closed_account_is_gone(
         again = await register(other, ADA)
         assert again.status_code == 201
         assert again.json()["id"] != user
+
+
+async def refresh(app: FastAPI, token: str) -> httpx.Response:
+    async with client_of(app, Cookie=f"ea_refresh={token}") as late:
+        return await late.post(f"{AUTH}/refresh")
+
+
+async def test_a_refresh_that_comes_late_leaves_the_new_cookies(
+    settings: Settings, urls: dict[str, str]
+) -> None:
+    """For as long as it may be under way, and for the session that has asked, no other."""
+    quick = settings.model_copy(update={"rotation_interval_seconds": 0.5})
+    async with started(quick) as app, client_of(app) as laptop, client_of(app) as phone:
+        await sign_in(laptop, ADA)
+        await login(phone, PASSWORD)
+        old, other = cookie(laptop, "ea_refresh"), cookie(phone, "ea_refresh")
+        assert (await laptop.post(f"{AUTH}/password", json=CHANGE)).status_code == 204
+        late = await refresh(app, old)
+        assert (late.status_code, late.json()["code"]) == (401, "session_revoked")
+        assert "set-cookie" not in late.headers
+        assert len((await refresh(app, other)).headers.get_list("set-cookie")) == 2
+        assert (await laptop.post(f"{AUTH}/refresh")).status_code == 200
+        await asyncio.sleep(0.6)
+        later = await refresh(app, old)
+        assert (later.status_code, later.json()["code"]) == (401, "session_revoked")
+        assert len(later.headers.get_list("set-cookie")) == 2
+    assert "token_reuse" not in await event_types(urls)
+
+
+async def test_so_does_one_that_is_decided_while_the_password_changes(
+    app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    """It found the session alive in Postgres, and then dead in Redis: nobody has used it twice."""
+    sessions = app.state.resources.sessions
+    rotate, old = sessions.rotate, cookie(ada, "ea_refresh")
+
+    async def rotate_after_the_change(*arguments: Any) -> Any:  # noqa: ANN401 - those of rotate
+        assert (await ada.post(f"{AUTH}/password", json=CHANGE)).status_code == 204
+        return await rotate(*arguments)
+
+    sessions.rotate = rotate_after_the_change
+    late = await refresh(app, old)
+    sessions.rotate = rotate
+    assert (late.status_code, late.json()["code"]) == (401, "session_revoked")
+    assert "set-cookie" not in late.headers
+    assert (await ada.post(f"{AUTH}/refresh")).status_code == 200
+    assert "token_reuse" not in await event_types(urls)
+
+
+async def event_types(urls: dict[str, str]) -> list[str]:
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        return [row["type"] for row in await owner.fetch("SELECT type FROM security_events")]
+    finally:
+        await owner.close()
+
+
+@pytest.mark.parametrize("path", ["/login", "/password"])
+async def test_what_fails_with_fifty_sessions_leaves_them_as_they_are(
+    ada: httpx.AsyncClient, urls: dict[str, str], path: str
+) -> None:
+    """None is alive that its owner cannot see, and none has ended that was not said to."""
+    for _ in range(rules.MAX_SESSIONS - 1):
+        assert (await login(ada, PASSWORD)).status_code == 200
+    before = await session_ids(ada)
+    assert len(before) == rules.MAX_SESSIONS
+    events = "revoked_sessions" if path == "/login" else "security_events"
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        async with owner.transaction():
+            await owner.execute(f"LOCK TABLE {events} IN EXCLUSIVE MODE")
+            form = {"email": ADA, "password": PASSWORD} if path == "/login" else CHANGE
+            answer = await ada.post(AUTH + path, json=form)
+    finally:
+        await owner.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "set-cookie" not in answer.headers
+    assert await session_ids(ada) == before
+
+
+async def test_a_sign_in_that_is_not_written_down_leaves_no_session(
+    ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE security_events IN EXCLUSIVE MODE")
+            answer = await login(ada, PASSWORD)
+    finally:
+        await owner.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert len(await session_ids(ada)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "status"), [("*", 204), ("{tag}", 204), ("W/{tag}", 412), ('"x"', 412), ("x", 422)]
+)
+async def test_an_account_is_closed_as_it_was_read_or_not_at_all(
+    ada: httpx.AsyncClient, field: str, status: int
+) -> None:
+    tag = (await ada.get(f"{AUTH}/me")).headers["etag"]
+    headers = {"If-Match": field.format(tag=tag)}
+    form = {"current_password": PASSWORD}
+    answer = await ada.request("DELETE", f"{AUTH}/me", json=form, headers=headers)
+    assert answer.status_code == status
+    if status == 412:
+        assert answer.json()["code"] == "version_conflict"
+    there = (await login(ada, PASSWORD)).status_code == 200
+    assert there is (status != 204)
+
+
+async def test_a_condition_is_judged_after_the_password(ada: httpx.AsyncClient) -> None:
+    form = {"current_password": "not the right one"}
+    stale = {"If-Match": '"x"'}
+    answer = await ada.request("DELETE", f"{AUTH}/me", json=form, headers=stale)
+    assert (answer.status_code, answer.json()["code"]) == (403, "invalid_credentials")

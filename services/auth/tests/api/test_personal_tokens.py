@@ -220,6 +220,39 @@ async def test_a_new_password_keeps_tokens_and_a_closed_account_does_not(
     assert (await exchange(app, token)).json()["code"] == "invalid_token"
 
 
+@pytest.mark.parametrize("ending", ["logout-all", "password"])
+async def test_what_ends_all_sessions_leaves_no_dead_answer(
+    app: FastAPI, ada: httpx.AsyncClient, ending: str
+) -> None:
+    """A script goes on at once: its token is exchanged anew, not out of the memory."""
+    token = (await create(ada))["token"]
+    before = access_of(await exchange(app, token))
+    change = {"current_password": PASSWORD, "new_password": "a walk in the park, 1987"}
+    body = change if ending == "password" else None
+    assert (await ada.post(f"{AUTH}/{ending}", json=body)).status_code == 204
+    after = access_of(await exchange(app, token))
+    for access, status in ((before, 401), (after, 200)):
+        async with client_of(app, Authorization=f"Bearer {access}") as script:
+            assert (await script.get(f"{AUTH}/me")).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("field", "status"), [("*", 204), ("{tag}", 204), ("W/{tag}", 412), ('"x"', 412), ("x", 422)]
+)
+async def test_a_condition_on_a_revocation(ada: httpx.AsyncClient, field: str, status: int) -> None:
+    made = await ada.post(TOKENS, json=FORM)
+    headers = {"If-Match": field.format(tag=made.headers["etag"])}
+    answer = await ada.delete(made.headers["location"], headers=headers)
+    assert answer.status_code == status
+    if status == 412:
+        assert answer.json()["code"] == "version_conflict"
+    left = len((await ada.get(TOKENS)).json()["items"])
+    assert left == (0 if status == 204 else 1)
+    assert (await ada.delete(f"{TOKENS}/{uuid4()}", headers=headers)).status_code == (
+        422 if status == 422 else 404
+    )
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", f"/{uuid4()}")])
 async def test_is_asked_in_the_usual_order(
     anonymous: httpx.AsyncClient, ada: httpx.AsyncClient, method: str, path: str

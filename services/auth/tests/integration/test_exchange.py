@@ -9,6 +9,7 @@ from sqlalchemy import event, text
 
 from auth_service.database import Database
 from auth_service.errors import Unavailable
+from auth_service.ids import uuid7
 from auth_service.keys.errors import InvalidToken
 from auth_service.resources import Resources
 from auth_service.sessions.errors import SessionRevoked
@@ -70,6 +71,34 @@ async def test_a_disabled_user_ends_it_too(world: World, urls: dict[str, str]) -
     world.now += TRUSTED_SECONDS
     with pytest.raises(SessionRevoked):
         await world.access()
+
+
+async def test_what_was_asked_before_all_tokens_ended_is_not_remembered(
+    world: World, database: Database, urls: dict[str, str]
+) -> None:
+    """Its question may have been answered just before: who asks later asks anew."""
+    async with database.transaction() as connection:
+        await connection.execute(text("LOCK TABLE personal_access_tokens"))
+        early = asyncio.create_task(world.exchange.access_for(world.token))
+        while world.queries == 0:  # noqa: ASYNC110 - it waits for the lock
+            await asyncio.sleep(0.005)
+        user = (await connection.execute(text("SELECT id FROM users"))).scalar_one()
+        await servers.execute(urls["owner"], "UPDATE users SET ver = ver + 1")
+        world.exchange.forget(user)
+        late = asyncio.create_task(world.exchange.access_for(world.token))
+        while world.queries == 1:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.005)
+    first, second = await early, await late
+    assert world.queries == 2
+    assert await world.exchange.access_for(world.token) == second
+    assert first is not second
+
+
+async def test_others_are_not_forgotten(world: World) -> None:
+    await world.access()
+    world.exchange.forget(uuid7())
+    await world.access()
+    assert world.queries == 1
 
 
 async def test_it_is_signed_anew_before_it_runs_out(world: World) -> None:

@@ -35,20 +35,26 @@ class Kept:
     """What Redis keeps of a session; `recent` is whether the last rotation or the login is.
 
     `issued` is when the refresh token of this generation was issued, once somebody has seen it.
+    `replaced` is whether a new password, asked for by this session, has just ended it.
     """
 
     generation: int
     recent: bool
     issued: int | None
+    replaced: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to a refresh: a refusal, or the generation of the new refresh token, if any."""
+    """The answer to a refresh: a refusal, or the generation of the new refresh token, if any.
+
+    A refusal clears the cookies, unless the browser may have those of a successor.
+    """
 
     outcome: str
     code: str | None = None
     successor: int | None = None
+    clears: bool = True
 
 
 @dataclass
@@ -82,6 +88,12 @@ class Model:
             return EXPIRED
         return None if self.is_alive(session) else REVOKED
 
+    def is_replaced(self, session: Session) -> bool:
+        """Whether the new password of its own user, and nothing else, has just ended it."""
+        ended = session.id in self.revoked or session.user.disabled
+        kept = self.redis.get(session.id)
+        return not ended and kept is not None and kept.replaced
+
     def listed(self, user: User) -> list[str]:
         """The sessions that the user sees, the latest first."""
         mine = [session for session in self.sessions.values() if session.user is user]
@@ -90,7 +102,7 @@ class Model:
     def judge(self, session: Session, generation: int) -> Verdict:
         """What presenting the refresh token of `generation` will do."""
         if code := self.refusal(session):
-            return Verdict(code, code)
+            return Verdict(code, code, clears=not self.is_replaced(session))
         kept = self.redis[session.id]
         ahead = generation - kept.generation
         if ahead == 0 and kept.recent:
@@ -128,6 +140,12 @@ class Model:
         """All sessions that the user has."""
         user.ver += 1
 
+    def replace(self, session: Session) -> None:
+        """All sessions of its user end, and a new one is about to take its place."""
+        self.end_all(session.user)
+        if session.id in self.redis:
+            self.redis[session.id] = replace(self.redis[session.id], replaced=True)
+
     def disable(self, user: User) -> None:
         """Ends all sessions, once."""
         if not user.disabled:
@@ -136,7 +154,8 @@ class Model:
 
     def time_passes(self) -> None:
         """More than the rotation interval."""
-        self.redis = {key: replace(kept, recent=False) for key, kept in self.redis.items()}
+        old = {"recent": False, "replaced": False}
+        self.redis = {key: replace(kept, **old) for key, kept in self.redis.items()}
 
     def redis_is_wiped(self) -> None:
         """All of it."""

@@ -60,7 +60,10 @@ class Stage:
         """Set all sessions back by more than the rotation interval, as if nobody had come since."""
         with self._valkey.client() as redis:
             for key in redis.scan_iter("session:*"):
-                redis.hincrby(key, "rotated_ms", -1000 * (INTERVAL_SECONDS + 1))
+                if key.endswith(b":replaced"):
+                    redis.delete(key)
+                else:
+                    redis.hincrby(key, "rotated_ms", -1000 * (INTERVAL_SECONDS + 1))
 
     def dump(self) -> Dump:
         """What Redis would write to disk about sessions."""

@@ -12,7 +12,7 @@ from auth_service.errors import NotFound
 from auth_service.events.models import Client
 from auth_service.events.repository import record
 from auth_service.resources import Resources
-from auth_service.sessions.service import forget_sessions
+from auth_service.sessions.endings import forget_sessions
 
 ONE_TIME_HOURS = 24
 ONE_TIME_BYTES = 18

@@ -1,36 +1,41 @@
 """What asks for the password once more: changing it, and closing the account."""
 
+from collections.abc import Collection
 from dataclasses import replace
-
-import structlog
+from uuid import UUID
 
 from auth_service.accounts import repository
 from auth_service.accounts.errors import WrongPassword
 from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
 from auth_service.accounts.schemas import PasswordChange
-from auth_service.accounts.service import refuse_weak
-from auth_service.errors import FieldError, Unavailable
+from auth_service.accounts.service import etag_of, refuse_weak
+from auth_service.errors import FieldError, VersionConflict
 from auth_service.events import repository as events
 from auth_service.events.models import Client
 from auth_service.resources import Resources
 from auth_service.sessions import rules
-from auth_service.sessions import service as sessions
+from auth_service.sessions.endings import forget_sessions, take_back
 from auth_service.sessions.errors import SessionRevoked
+from auth_service.sessions.grants import grant, new_session
 from auth_service.sessions.models import Grant, Session
 from auth_service.throttles.guard import check_password
 from auth_service.throttles.models import Visitor
 
-log = structlog.get_logger(__name__)
-
 
 async def change_password(
-    resources: Resources, user: User, form: PasswordChange, client: Client, visitor: Visitor
+    resources: Resources,
+    user: User,
+    session_id: UUID,
+    form: PasswordChange,
+    client: Client,
+    visitor: Visitor,
 ) -> Grant:
-    """Another password, and a new session in place of all others.
+    """Another password, and a new session in place of all others: of `session_id`, which asks, too.
 
     The new session is in Redis before Postgres ends the old ones, so that a failure on the way
-    leaves everything as it was.
+    leaves everything as it was. So is the word that the caller's own has a successor: its
+    refresh that is told late must not take the new cookies away.
 
     Raises:
         WeakPassword: the new one is easy to guess.
@@ -43,15 +48,18 @@ async def change_password(
     old = await _confirmed(resources, user, form.current_password, visitor)
     encoded = await resources.passwords.hash(form.new_password)
     raised = replace(user, ver=user.ver + 1)
-    session = sessions.new_session(raised, client)
+    session = new_session(raised, client)
     await resources.sessions.add(session, rules.MAX_SESSIONS)
     try:
+        interval = int(resources.settings.rotation_interval_seconds * 1000)
+        await resources.sessions.announce_successor(session_id, interval)
         await _replace(resources, user, old, encoded, session, client)
     except BaseException:
-        await _drop(resources, session)
+        await take_back(resources, session)
         raise
-    await sessions.forget_sessions(resources, user.id, but=session.id)
-    return sessions.grant(resources, raised, session)
+    resources.exchange.forget(user.id)
+    await forget_sessions(resources, user.id, but=session.id)
+    return grant(resources, raised, session)
 
 
 async def _replace(
@@ -64,19 +72,31 @@ async def _replace(
         await events.record(connection, user.id, "password_changed", client, session.id)
 
 
-async def close_account(resources: Resources, user: User, current: str, visitor: Visitor) -> None:
+async def close_account(
+    resources: Resources,
+    user: User,
+    current: str,
+    visitor: Visitor,
+    expected: Collection[str] | None,
+) -> None:
     """Delete the account with its sessions, tokens and events; its id is never used again.
+
+    `expected` are the entity tags of If-Match, None when there is no condition.
 
     Raises:
         WrongPassword: the current password is not right.
+        VersionConflict: the profile has none of the expected tags.
         TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
     """
     await _confirmed(resources, user, current, visitor)
     async with resources.database.transaction() as connection:
+        present = await repository.lock_user(connection, user.id)
+        if present and expected is not None and etag_of(present) not in expected:
+            raise VersionConflict
         await repository.delete_user(connection, user.id)
         await events.forget(connection, user.id)
-    await sessions.forget_sessions(resources, user.id)
+    await forget_sessions(resources, user.id)
 
 
 async def _confirmed(resources: Resources, user: User, password: str, visitor: Visitor) -> str:
@@ -90,11 +110,3 @@ async def _confirmed(resources: Resources, user: User, password: str, visitor: V
             errors=[FieldError("invalid_credentials", "is not right", pointer="/current_password")]
         )
     return encoded
-
-
-async def _drop(resources: Resources, session: Session) -> None:
-    """Take back a session that nobody was told of."""
-    try:
-        await resources.sessions.end(session.id, session.user_id)
-    except Unavailable:
-        log.warning("session_left_in_redis", session_id=str(session.id))

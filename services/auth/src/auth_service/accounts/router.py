@@ -101,11 +101,12 @@ async def change_me(
     status_code=204,
     operation_id="accounts_close",
     summary="Close your account",
-    responses=answers({204: None}, 400, 401, 403, 413, 415, 422, 429),
+    responses=answers({204: None}, 400, 401, 403, 412, 413, 415, 422, 429),
     openapi_extra={"security": SIGNED_IN}
     | request_body(Closing, ["application/json"], {"current_password": "correct horse battery"}),
 )
 async def close_me(
+    request: Request,
     caller: ProfileWriter,
     visitor: VisitorOf,
     form: Annotated[Closing, Depends(json_body(Closing))],
@@ -113,7 +114,9 @@ async def close_me(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """The account and all its sessions, tokens and events are gone, for good."""
-    await credentials.close_account(resources, caller.user, form.current_password, visitor)
+    await credentials.close_account(
+        resources, caller.user, form.current_password, visitor, if_match(request)
+    )
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
     return response
@@ -137,7 +140,9 @@ async def change_password(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """Every other session ends; this one goes on with a new id, in new cookies."""
-    grant = await credentials.change_password(resources, caller.user, form, client, visitor)
+    grant = await credentials.change_password(
+        resources, caller.user, caller.claims.session_id, form, client, visitor
+    )
     response = Response(None, 204, NO_STORE)
     set_cookies(resources.cookies, response, grant)
     return response

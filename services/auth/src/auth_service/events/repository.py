@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, delete, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.events.models import Client, Event, EventType, security_events
@@ -40,6 +40,23 @@ async def page(
     """The latest `limit` events of the user that are older than `before`."""
     result = await connection.execute(page_statement(user_id, before, limit))
     return [Event(**row) for row in result.mappings()]
+
+
+async def page_and_total(
+    connection: AsyncConnection, user_id: UUID, before: UUID | None, limit: int
+) -> tuple[Sequence[Event], int]:
+    """The same, and how many events the user has in all, by one snapshot."""
+    rows = page_statement(user_id, before, limit).subquery()
+    count = select(func.count().label("total")).where(security_events.c.user_id == user_id)
+    total = count.subquery()
+    statement = (
+        select(total.c.total, *rows.c)
+        .select_from(total.outerjoin(rows, true()))  # a total even when the page is empty
+        .order_by(rows.c.id.desc())
+    )
+    found = (await connection.execute(statement)).mappings().all()
+    events = [Event(**{name: row[name] for name in Event.__slots__}) for row in found if row["id"]]
+    return events, found[0]["total"]
 
 
 def page_statement(user_id: UUID, before: UUID | None, limit: int) -> Select[Any]:

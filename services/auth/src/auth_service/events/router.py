@@ -37,7 +37,8 @@ async def list_events(
     body = page.model_dump_json()
     headers = USER_DATA | {"ETag": opaque_etag("events", caller.user.id, body)}
     if page.next_cursor is not None:
-        following = urlencode({"limit": wanted.limit, "cursor": page.next_cursor})
+        again = wanted.model_dump(exclude_none=True)
+        following = urlencode(again | {"cursor": page.next_cursor})
         headers["Link"] = f'<{PATH}?{following}>; rel="next"'
     if not_modified(request, headers["ETag"]):
         return Response(None, 304, headers)

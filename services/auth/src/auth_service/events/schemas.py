@@ -1,9 +1,10 @@
 """The query for events, and a page of them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.accounts.schemas import Instant
 from auth_service.events.models import Event, EventType
@@ -20,6 +21,9 @@ class EventQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="how many at most")] = PAGE
     cursor: Annotated[
         str | None, Field(max_length=256, description="`next_cursor` of the page before")
+    ] = None
+    include: Annotated[
+        Literal["total"] | None, Field(description="`total` tells how many there are in all")
     ] = None
 
 
@@ -40,7 +44,8 @@ class EventBody(BaseModel):
 
 
 class Events(BaseModel):
-    """A page of events; `next_cursor` is null at the end."""
+    """A page of events; `next_cursor` is null at the end, `total` only there when asked for."""
 
     items: list[EventBody]
     next_cursor: str | None
+    total: int | SkipJsonSchema[None] = Field(None, exclude_if=lambda total: total is None)

@@ -12,9 +12,14 @@ async def list_page(resources: Resources, user_id: UUID, query: EventQuery) -> E
     before = None
     if query.cursor is not None:
         before = resources.cursors.unseal(user_id, query.cursor)
-    async with resources.database.transaction() as connection:  # one more tells whether there is
-        found = await repository.page(connection, user_id, before, query.limit + 1)
+    limit, total = query.limit + 1, None  # one more tells whether there is
+    async with resources.database.transaction() as connection:
+        if query.include is None:
+            found = await repository.page(connection, user_id, before, limit)
+        else:
+            found, total = await repository.page_and_total(connection, user_id, before, limit)
     items = found[: query.limit]
     more = len(found) > query.limit
     following = resources.cursors.seal(user_id, items[-1].id) if more else None
-    return Events(items=[EventBody.of(event) for event in items], next_cursor=following)
+    bodies = [EventBody.of(event) for event in items]
+    return Events(items=bodies, next_cursor=following, total=total)

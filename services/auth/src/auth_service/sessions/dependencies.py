@@ -53,9 +53,11 @@ def access_token(request: Request, profile: CookieProfile) -> tuple[str | None, 
     return token.strip(), False
 
 
-async def read_access(resources: Resources, token: str) -> AccessClaims:
-    """Raises InvalidToken; an expired one is read too."""
-    claims = await resources.keys.verify(token, rules.ACCESS_TYPE)
+async def read_access(
+    resources: Resources, token: str, *, long_lived: bool = False
+) -> AccessClaims:
+    """Raises InvalidToken; an expired one is read too, of a key that has left only `long_lived`."""
+    claims = await resources.keys.verify(token, rules.ACCESS_TYPE, long_lived=long_lived)
     return rules.read_access(claims, resources.settings.issuer, time.time())
 
 
@@ -122,7 +124,7 @@ async def sessions_to_end(request: Request, resources: Resources) -> set[tuple[U
     found: set[tuple[UUID, UUID]] = set()
     if access:
         with suppress(InvalidToken):
-            claims = await read_access(resources, access)
+            claims = await read_access(resources, access, long_lived=True)
             if claims.client_id == rules.WEB:  # a personal access token is no session
                 found.add((claims.session_id, claims.user_id))
     if refresh:

@@ -17,6 +17,10 @@ class SessionRevoked(NotAuthenticated):
     default_detail = "The session was ended: sign in again."
 
 
+class SessionReplaced(SessionRevoked):
+    """Ended a moment ago by a new password: the browser has the cookies of its successor."""
+
+
 class AmbiguousCredentials(InvalidRequest):
     """Cookie and Authorization together, or two Authorization headers."""
 

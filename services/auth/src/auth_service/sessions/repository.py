@@ -1,4 +1,7 @@
-"""Sessions in Redis: `HASH session:{sid}` and, for their number, `ZSET user_sessions:{uid}`."""
+"""Sessions in Redis: `HASH session:{sid}` and, for their number, `ZSET user_sessions:{uid}`.
+
+`session:{sid}:replaced` is there for a while when a new password has replaced the session.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -79,16 +82,15 @@ class SessionStore:
             return await self._surplus(index, members, most) if len(members) > most else []
 
     async def _surplus(self, index: str, members: Sequence[str], most: int) -> list[UUID]:
-        """The oldest above `most` of `members`, and out of the index with those that ran out."""
+        """The oldest above `most` of `members`; those that ran out leave the index."""
         pipeline = self._redis.pipeline(transaction=False)
         for member in members:
             pipeline.exists(_key(UUID(member)))
         there = await pipeline.execute()
         alive = [member for member, is_there in zip(members, there, strict=True) if is_there]
-        surplus = alive[:-most]
-        gone = {*members} - {*alive} | {*surplus}
-        await self._redis.zrem(index, *gone)
-        return [UUID(member) for member in surplus]
+        if gone := {*members} - {*alive}:
+            await self._redis.zrem(index, *gone)
+        return [UUID(member) for member in alive[:-most]]
 
     async def find(self, session_id: UUID) -> Session | None:
         """The session, active or not; None when Redis does not have it."""
@@ -130,6 +132,16 @@ class SessionStore:
                 await self._redis.zrem(f"user_sessions:{user_id}", *map(str, ids))
                 await self._end([_key(session_id) for session_id in ids])
 
+    async def announce_successor(self, session_id: UUID, milliseconds: int) -> None:
+        """Remember for a while that another session is about to take the place of this one."""
+        async with available():
+            await self._redis.set(_replaced(session_id), 1, px=milliseconds)
+
+    async def is_replaced(self, session_id: UUID) -> bool:
+        """Whether it had a successor a while ago."""
+        async with available():
+            return bool(await self._redis.exists(_replaced(session_id)))
+
     async def _index(self, user_id: UUID) -> list[UUID]:
         """The ids of a user's sessions, the oldest first."""
         members = await self._redis.zrange(f"user_sessions:{user_id}", 0, -1)
@@ -153,6 +165,10 @@ async def available() -> AsyncIterator[None]:
 
 def _key(session_id: UUID) -> str:
     return f"session:{session_id}"
+
+
+def _replaced(session_id: UUID) -> str:
+    return f"{_key(session_id)}:replaced"
 
 
 def _fields(session: Session) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
 from auth_service.resources import Resources, get_resources
-from auth_service.sessions import service
+from auth_service.sessions import endings, service
 from auth_service.sessions.dependencies import (
     ProfileReader,
     ProfileWriter,
@@ -21,7 +21,7 @@ from auth_service.sessions.dependencies import (
     refresh_claims,
     sessions_to_end,
 )
-from auth_service.sessions.errors import SessionRevoked, TokenExpired
+from auth_service.sessions.errors import SessionReplaced, SessionRevoked, TokenExpired
 from auth_service.sessions.responses import set_cookies
 from auth_service.sessions.schemas import (
     GrantBody,
@@ -87,7 +87,8 @@ async def refresh(
         grant = await service.refresh(resources, claims, client)
     except (SessionRevoked, TokenExpired) as error:
         response = response_of(error, request)
-        resources.cookies.clear(response)
+        if not isinstance(error, SessionReplaced):  # the new cookies may be there already
+            resources.cookies.clear(response)
         return response
     response = Response(GrantBody.of(grant).model_dump_json(), 200, NO_STORE, "application/json")
     set_cookies(resources.cookies, response, grant)
@@ -111,7 +112,7 @@ async def logout(
     await no_query(request)
     for session_id, user_id in sessions:
         identify(request, user_id, session_id)
-    ends = (service.end(resources, *session, client, "signed_out") for session in sessions)
+    ends = (endings.end(resources, *session, client, "signed_out") for session in sessions)
     await asyncio.gather(*ends)
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
@@ -133,7 +134,7 @@ async def logout_all(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """Ends every session of the user, this one too; personal access tokens stay."""
-    await service.end_all(resources, caller.user, caller.claims.session_id, client)
+    await endings.end_all(resources, caller.user, caller.claims.session_id, client)
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
     return response

@@ -4,11 +4,8 @@ What must not be undone is in Postgres; Redis may lose only what costs a new sig
 is open while a password is hashed or Redis is asked.
 """
 
-import random
-import secrets
 import time
-from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -16,30 +13,20 @@ from auth_service.accounts import repository as accounts
 from auth_service.accounts.errors import InvalidCredentials
 from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
-from auth_service.errors import NotFound, Unavailable
-from auth_service.events.models import Client, EventType
+from auth_service.errors import NotFound
+from auth_service.events.models import Client
 from auth_service.events.repository import record
-from auth_service.ids import uuid7
 from auth_service.keys.errors import InvalidToken
-from auth_service.keys.rules import base64url
 from auth_service.resources import Resources
 from auth_service.revocations import repository as revocations
 from auth_service.sessions import rules
-from auth_service.sessions.errors import SessionRevoked, TokenExpired
-from auth_service.sessions.models import (
-    AccessClaims,
-    Grant,
-    Grantor,
-    Outcome,
-    RefreshClaims,
-    Session,
-    Token,
-)
+from auth_service.sessions.endings import end, take_back
+from auth_service.sessions.errors import SessionReplaced, SessionRevoked, TokenExpired
+from auth_service.sessions.grants import grant, issue_access, issue_refresh, new_session
+from auth_service.sessions.models import AccessClaims, Grant, Outcome, RefreshClaims, Session
 from auth_service.sessions.schemas import Login
 from auth_service.throttles.guard import NOBODY, check_password
 from auth_service.throttles.models import Visitor
-
-SECRET_BYTES = 32
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +44,16 @@ async def login(
     """
     user = await _authenticate(resources, form, client, visitor)
     session = new_session(user, client)
-    ended = await resources.sessions.add(session, rules.MAX_SESSIONS)
-    async with resources.database.transaction() as connection:
-        await record(connection, user.id, "signed_in", client, session.id)
-    for session_id in ended:
-        await end(resources, session_id, user.id, client, "session_ended")
-    return user, grant(resources, user, session)
+    surplus = await resources.sessions.add(session, rules.MAX_SESSIONS)
+    try:
+        for session_id in surplus:
+            await end(resources, session_id, user.id, client, "session_ended")
+        async with resources.database.transaction() as connection:
+            await record(connection, user.id, "signed_in", client, session.id)
+        return user, grant(resources, user, session)
+    except BaseException:
+        await take_back(resources, session)
+        raise
 
 
 async def _authenticate(
@@ -105,52 +96,6 @@ def _key_of(email: str) -> str:
         return ""
 
 
-def new_session(user: User, client: Client) -> Session:
-    """Begun now, with a secret of its own."""
-    now = time.time_ns() // 1_000_000
-    return Session(
-        id=uuid7(),
-        user_id=user.id,
-        ver=user.ver,
-        generation=1,
-        rotated_ms=now,
-        secret=secrets.token_bytes(SECRET_BYTES),
-        expires_ms=now + rules.ABSOLUTE_SECONDS * 1000,
-        auth_time=now // 1000,
-        created_ms=now,
-        seen_ms=now,
-        user_agent=client.user_agent,
-        ip=client.ip,
-        active=True,
-    )
-
-
-def issue_access(resources: Resources, user: User, session: Session) -> Token:
-    """A new access token."""
-    claims = rules.access_claims(
-        resources.settings.issuer,
-        user,
-        Grantor(session.id, session.auth_time, rules.WEB, rules.WEB_SCOPES),
-        jti=base64url(uuid4().bytes),
-        now=int(time.time()),
-        jitter=random.random(),  # noqa: S311 - spreads load, no secret
-    )
-    return Token(resources.keys.sign(rules.ACCESS_TYPE, claims), int(str(claims["exp"])))
-
-
-def issue_refresh(resources: Resources, session: Session, generation: int, issued_ms: int) -> Token:
-    """The refresh token of a generation: the same bytes each time."""
-    claims = rules.refresh_claims(resources.settings.issuer, session, generation, issued_ms)
-    return Token(resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
-
-
-def grant(resources: Resources, user: User, session: Session) -> Grant:
-    """Both tokens of a session that begins."""
-    refresh = issue_refresh(resources, session, session.generation, session.rotated_ms)
-    access = issue_access(resources, user, session)
-    return Grant(session.id, refresh.expires_at, access, refresh)
-
-
 async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -> Grant:
     """A new access token and, when its turn has come, a new refresh token.
 
@@ -158,6 +103,7 @@ async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -
         InvalidToken: not made with the secret of its session.
         TokenExpired: past its end, or its session is no longer in Redis.
         SessionRevoked: ended, or this very token is an old one used again.
+        SessionReplaced: ended by its own owner's new password, just now.
         SessionsUnavailable, Unavailable: not now; the token stays good.
 
     """
@@ -168,13 +114,14 @@ async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -
         raise TokenExpired
     if not rules.is_of(claims, session):
         raise InvalidToken
-    if session.ver < user.ver:
-        raise SessionRevoked
+    await _refuse_outdated(resources, session, user)
     now = time.time_ns() // 1_000_000
     interval = int(resources.settings.rotation_interval_seconds * 1000)
     outcome, generation, rotated_ms = await resources.sessions.rotate(
         session.id, claims.generation, now, interval
     )
+    if outcome is Outcome.REVOKED:  # meanwhile, or by a request that could not write it down
+        await _refuse_outdated(resources, session, await _standing_user(resources, claims))
     await _refuse_dead(resources, session, outcome, client)
     successor = None
     if outcome in {Outcome.ROTATED, Outcome.GRACE}:
@@ -201,6 +148,13 @@ async def _standing_user(resources: Resources, claims: RefreshClaims | AccessCla
     return user
 
 
+async def _refuse_outdated(resources: Resources, session: Session, user: User) -> None:
+    """Raises SessionRevoked, SessionReplaced when all sessions of the user were ended since."""
+    if session.ver < user.ver:
+        replaced = await resources.sessions.is_replaced(session.id)
+        raise SessionReplaced if replaced else SessionRevoked
+
+
 async def _refuse_dead(
     resources: Resources, session: Session, outcome: Outcome, client: Client
 ) -> None:
@@ -225,25 +179,6 @@ async def standing(resources: Resources, claims: AccessClaims) -> User:
     if claims.ver < user.ver:
         raise SessionRevoked
     return user
-
-
-async def end(
-    resources: Resources, session_id: UUID, user_id: UUID, client: Client, kind: EventType
-) -> None:
-    """End a session for good: in Postgres, then in Redis as far as it can be reached.
-
-    Raises:
-        Unavailable: Postgres cannot be reached, and nothing has been ended.
-
-    """
-    no_token_lives_longer = datetime.fromtimestamp(time.time() + rules.ABSOLUTE_SECONDS, UTC)
-    async with resources.database.transaction() as connection:
-        if await revocations.revoke(connection, session_id, user_id, no_token_lives_longer):
-            await record(connection, user_id, kind, client, session_id)
-    try:
-        await resources.sessions.end(session_id, user_id)
-    except Unavailable:
-        log.warning("session_left_in_redis", session_id=str(session_id))
 
 
 async def standing_sessions(resources: Resources, user: User) -> list[Session]:
@@ -274,26 +209,3 @@ async def end_own(resources: Resources, user: User, session_id: UUID, client: Cl
     if session_id not in {session.id for session in await standing_sessions(resources, user)}:
         raise NotFound
     await end(resources, session_id, user.id, client, "session_ended")
-
-
-async def end_all(
-    resources: Resources, user: User, session_id: UUID | None, client: Client
-) -> None:
-    """End every session of the user for good, on the word of the one with `session_id`.
-
-    Raises:
-        Unavailable: Postgres cannot be reached, and nothing has been ended.
-
-    """
-    async with resources.database.transaction() as connection:
-        await accounts.raise_version(connection, user.id)
-        await record(connection, user.id, "signed_out", client, session_id)
-    await forget_sessions(resources, user.id)
-
-
-async def forget_sessions(resources: Resources, user_id: UUID, but: UUID | None = None) -> None:
-    """Tell Redis, as far as it can be reached, of sessions whose end is in Postgres already."""
-    try:
-        await resources.sessions.end_all(user_id, but)
-    except Unavailable:
-        log.warning("sessions_left_in_redis", user_id=str(user_id))

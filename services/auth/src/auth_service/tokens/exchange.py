@@ -1,7 +1,8 @@
 """Gives a short access token for a personal one: what the gateway asks for with each request.
 
 An answer is trusted for two seconds. Then one query, shared by all who ask meanwhile, says whether
-it still stands; the same signed token serves for minutes while nothing about it has changed.
+it still stands; the same signed token serves for minutes while nothing about it has changed. What
+ends a user's access tokens makes this process forget its answers at once.
 """
 
 import asyncio
@@ -77,6 +78,13 @@ class Exchange:
             return known
         return await asyncio.shield(self._checking(digest, text, token_id))
 
+    def forget(self, user_id: UUID) -> None:
+        """The user's access tokens have ended: no answer from before, nor one under way, serves."""
+        for digest, known in list(self._remembered.items()):
+            if known.user_id == user_id:
+                del self._remembered[digest]
+        self._checks.clear()
+
     def _checking(self, digest: bytes, text: str, token_id: UUID) -> asyncio.Task[Exchanged]:
         """The one check under way; it has no single request's time limit."""
         task = self._checks.get(digest)
@@ -87,9 +95,16 @@ class Exchange:
         return task
 
     def _checked(self, digest: bytes, task: asyncio.Task[Exchanged]) -> None:
+        if self._checks.get(digest) is not task:
+            return  # what it has read may be from before the user's tokens ended
         del self._checks[digest]
         if task.cancelled() or task.exception() is not None:
             self._remembered.pop(digest, None)
+            return
+        self._remembered[digest] = task.result()
+        self._remembered.move_to_end(digest)
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
 
     async def _check(self, digest: bytes, text: str, token_id: UUID) -> Exchanged:
         now = self._clock()
@@ -99,12 +114,7 @@ class Exchange:
                 raise InvalidToken
             _refuse_ended(standing, now)
             await repository.mark_used(connection, token_id, datetime.fromtimestamp(now, UTC))
-        exchanged = self._renew(self._remembered.get(digest), standing, now)
-        self._remembered[digest] = exchanged
-        self._remembered.move_to_end(digest)
-        if len(self._remembered) > MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
-        return exchanged
+        return self._renew(self._remembered.get(digest), standing, now)
 
     def _renew(self, known: Exchanged | None, standing: Standing, now: float) -> Exchanged:
         user, token = standing.user, standing.token

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from auth_service.errors import NotAuthenticated, ServiceError
-from auth_service.etag import not_modified, opaque_etag
+from auth_service.etag import if_match, not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
 from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.problems import response_of
@@ -49,7 +49,7 @@ async def create_token(
     token, text = await service.create(resources, caller.user.id, form, client)
     headers = NO_STORE | {
         "Location": f"{PATH}/{token.id}",
-        "ETag": opaque_etag("token", token.id),
+        "ETag": service.etag_of(token.id),
     }
     body = CreatedToken.with_text(token, text).model_dump_json()
     return Response(body, 201, headers, "application/json")
@@ -82,10 +82,11 @@ async def list_tokens(
     status_code=204,
     operation_id="tokens_revoke",
     summary="Revoke a personal access token",
-    responses=answers({204: None}, 400, 401, 403, 404, 413, 422),
+    responses=answers({204: None}, 400, 401, 403, 404, 412, 413, 422),
     openapi_extra={"security": SIGNED_IN},
 )
 async def revoke_token(
+    request: Request,
     token_id: UUID,
     caller: ProfileWriter,
     client: ClientOf,
@@ -93,7 +94,7 @@ async def revoke_token(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """It is of no use within three seconds."""
-    await service.revoke(resources, caller.user.id, token_id, client)
+    await service.revoke(resources, caller.user.id, token_id, client, if_match(request))
     return Response(None, 204, NO_STORE)
 
 

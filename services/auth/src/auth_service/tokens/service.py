@@ -1,11 +1,12 @@
 """Make, list and revoke personal access tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from auth_service.accounts.repository import lock_user
-from auth_service.errors import NotFound
+from auth_service.errors import NotFound, VersionConflict
+from auth_service.etag import opaque_etag
 from auth_service.events.models import Client
 from auth_service.events.repository import record
 from auth_service.ids import uuid7
@@ -17,6 +18,11 @@ from auth_service.tokens.models import PersonalToken
 from auth_service.tokens.schemas import NewToken
 
 LISTED_FOR = timedelta(hours=1)  # no access token that was exchanged for it lives longer
+
+
+def etag_of(token_id: UUID) -> str:
+    """Of a token: it is never changed, only revoked."""
+    return opaque_etag("token", token_id)
 
 
 async def create(
@@ -55,16 +61,27 @@ async def list_live(resources: Resources, user_id: UUID) -> Sequence[PersonalTok
         return await repository.live_tokens(connection, user_id)
 
 
-async def revoke(resources: Resources, user_id: UUID, token_id: UUID, client: Client) -> None:
+async def revoke(
+    resources: Resources,
+    user_id: UUID,
+    token_id: UUID,
+    client: Client,
+    expected: Collection[str] | None,
+) -> None:
     """End a token for good, also what it was exchanged for.
+
+    `expected` are the entity tags of If-Match, None when there is no condition.
 
     Raises:
         NotFound: there is none, it is somebody else's, or it has ended.
+        VersionConflict: the token has none of the expected tags.
 
     """
     async with resources.database.transaction() as connection:
         if not await repository.revoke_token(connection, user_id, token_id):
             raise NotFound
+        if expected is not None and etag_of(token_id) not in expected:
+            raise VersionConflict
         until = datetime.now(UTC) + LISTED_FOR
         await revoke_for_readers(connection, token_id, user_id, until)
         await record(connection, user_id, "token_revoked", client, token_id)
