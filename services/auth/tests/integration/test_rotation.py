@@ -93,8 +93,11 @@ async def test_what_was_kept_is_found(store: SessionStore) -> None:
 async def test_the_oldest_above_the_most_have_to_end(store: SessionStore) -> None:
     user = uuid4()
     made = [session(user_id=user, created_ms=1_000_000 + n) for n in range(5)]
-    ended = [await store.add(one, 3) for one in made]
-    assert ended == [[], [], [], [made[0].id], [made[1].id]]
+    surplus = [await store.add(one, 3) for one in made]
+    assert surplus == [[], [], [], [made[0].id], [made[0].id, made[1].id]]
+    assert [one.id for one in await store.of_user(user)] == [one.id for one in reversed(made)]
+    await store.end(made[0].id, user)
+    assert await store.add(session(user_id=user), 3) == [made[1].id, made[2].id]
 
 
 async def test_ending_marks_and_never_makes(store: SessionStore) -> None:
