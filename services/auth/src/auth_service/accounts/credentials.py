@@ -100,12 +100,18 @@ async def close_account(
 
 
 async def _confirmed(resources: Resources, user: User, password: str, visitor: Visitor) -> str:
-    """The hash of the password, which was the right one. Raises WrongPassword, TooManyAttempts."""
+    """The hash of the password, which was the right one.
+
+    Raises WrongPassword, TooManyAttempts; SessionRevoked when the password is no more the one that
+    the caller signed in with.
+    """
     async with resources.database.transaction() as connection:
-        encoded = await repository.find_hash(connection, user.id)
+        encoded = await repository.find_hash(connection, user)
+    if encoded is None:
+        raise SessionRevoked
     key = email_key(user.email)
     matches = await check_password(resources, visitor, key, user.id, encoded, password)
-    if encoded is None or not matches:
+    if not matches:
         raise WrongPassword(
             errors=[FieldError("invalid_credentials", "is not right", pointer="/current_password")]
         )

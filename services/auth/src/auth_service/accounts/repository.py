@@ -117,7 +117,8 @@ async def delete_user(connection: AsyncConnection, user_id: UUID) -> None:
         await connection.execute(insert(closed_accounts).values(user_id=user_id))
 
 
-async def find_hash(connection: AsyncConnection, user_id: UUID) -> str | None:
-    """The hash of the user's password."""
-    statement = select(users.c.password_hash).where(users.c.id == user_id)
+async def find_hash(connection: AsyncConnection, user: User) -> str | None:
+    """The hash of the user's password; None when all tokens of the user were ended since."""
+    same = (users.c.id == user.id, users.c.ver == user.ver)
+    statement = select(users.c.password_hash).where(*same)
     return (await connection.execute(statement)).scalar_one_or_none()
