@@ -248,3 +248,21 @@ def test_another_systems_name_arrives_as_it_is(ada: Person, path: str, source: s
     problem(ada.client.put(path, json=LUNCH), 409, "deleted")
     revived = ada.client.put(f"{path}?revive=true", json=LUNCH)
     assert (revived.status_code, revived.json()["version"]) == (200, 3)
+
+
+def test_a_thousand_operations_in_one_request(ada: Person) -> None:
+    """More than a megabyte of them; eight are the limit."""
+    operations = [{"op": "create", "expense": LUNCH | {"notes": "n" * 1500}} for _ in range(1000)]
+    made = ada.client.post(f"{EXPENSES}/bulk", json={"operations": operations})
+    assert (made.status_code, made.json()["created"]) == (200, 1000)
+    ids = [each["expense"]["id"] for each in made.json()["results"]]
+    operations = [{"op": "delete", "id": each, "version": 1} for each in [*ids[1:], ids[1]]]
+    atomic = ada.client.post(f"{EXPENSES}/bulk", json={"operations": operations})
+    [error] = problem(atomic, 422, "validation_error")["errors"]
+    assert (error["pointer"], error["code"]) == ("/operations/999/id", "not_found")
+    deleted = ada.client.post(f"{EXPENSES}/bulk", json={"mode": "partial", "operations": operations})
+    assert (deleted.json()["deleted"], deleted.json()["failed"]) == (999, 1)
+    assert [each["id"] for each in ada.list()] == ids[:1]
+    large = b" " * (8 * 2**20 + 1)
+    headers = {"Content-Type": "application/json"}
+    problem(ada.client.post(f"{EXPENSES}/bulk", content=large, headers=headers), 413, "body_too_large")

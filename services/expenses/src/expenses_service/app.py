@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from expenses_service import __version__, docs, health, metrics, openapi, problems
+from expenses_service.bulk.router import router as bulk
 from expenses_service.categories.router import router as categories
 from expenses_service.changes.router import router as changes
 from expenses_service.currencies.router import router as currencies
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reports,
         changes,
         transfer,
+        bulk,
         expenses,
     ):
         app.include_router(router)

@@ -48,9 +48,26 @@ CODES: Mapping[int, str] = {
 
 def request_body(model: type[BaseModel], media: Sequence[str], example: object) -> dict[str, Any]:
     """For `openapi_extra`: the body that `requests.json_body` reads."""
-    schema = model.model_json_schema()
+    schema = _whole(model.model_json_schema())
     content = {kind: {"schema": schema, "example": example} for kind in media}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` with its definitions in their places: a reference would lead out of it."""
+    definitions = schema.pop("$defs", {})
+
+    def put_in(part: Any) -> Any:  # noqa: ANN401 - any JSON
+        if isinstance(part, list):
+            return [put_in(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return put_in(definitions[part["$ref"].removeprefix("#/$defs/")])
+        return {name: put_in(each) for name, each in part.items()}
+
+    whole: dict[str, Any] = put_in(schema)
+    return whole
 
 
 def query_parameters(model: type[BaseModel]) -> dict[str, Any]:

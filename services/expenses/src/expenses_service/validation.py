@@ -24,13 +24,12 @@ def body_errors(
     model: type[BaseModel], error: ValidationError, prefix: tuple[str | int, ...] = ()
 ) -> list[FieldError]:
     """The errors of a body, each with its pointer."""
-    known = _names(model)
     return [
         FieldError(
             _code(item, "unknown_field"),
             _detail(item),
             pointer=_pointer((*prefix, *item["loc"])),
-            suggestion=_suggestion(item, known),
+            suggestion=_suggestion(item, _names(_holder(model, item["loc"]))),
         )
         for item in error.errors()
     ]
@@ -61,6 +60,16 @@ def _names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
+def _holder(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel]:
+    """The innermost model within `model` that holds what `location` names."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type(BaseModel)):
+            break
+        model = field.annotation
+    return model
+
+
 def _code(item: ErrorDetails, unknown: str) -> str:
     return {"missing": "required", "extra_forbidden": unknown}.get(item["type"], item["type"])
 
@@ -71,6 +80,8 @@ def _detail(item: ErrorDetails) -> str:
         return "is not known here"
     if item["type"] == "missing":
         return "is required"
+    if item["type"] in {"model_type", "dict_type"}:
+        return "must be a JSON object"
     message = item["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 

@@ -1,5 +1,6 @@
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from expenses_service.changes.repository import (
     insert_expenses,
     lock_user,
     update_expenses,
+    write_expenses,
 )
 from expenses_service.database import Database, constraint_name
 from expenses_service.expenses.models import Expense, expenses
@@ -109,6 +111,59 @@ async def test_sums_may_pass_the_range_of_bigint(database: Database) -> None:
     assert total == 9223372036854775807 + 999_999_999_999_999
 
 
+async def write(database: Database, *changes: Change, handed_over: Sequence[UUID] = ()) -> int:
+    async with database.transaction() as connection:
+        await lock_user(connection, ADA)
+        return await write_expenses(connection, ADA, changes, handed_over)
+
+
+async def test_any_mixture_is_one_write_in_order(database: Database) -> None:
+    one, two = expense(), expense(category="other")
+    await insert(database, ADA, one, two)
+    new = expense(amount=7)
+    changed = following(one, amount=3)
+    moved = following(changed.row, category="moved", spent_on=date(2026, 6, 1))
+    gone = following(two, "deleted", deleted_at=datetime.now(UTC))
+    back = following(gone.row, "restored", deleted_at=None)
+    mixture = (changed, Change("created", new), gone, moved, back, following(new, notes="n"))
+    assert await write(database, *mixture) == 8
+    async with database.transaction() as connection:
+        wanted = select(change_log.c.expense_id, change_log.c.version).order_by(change_log.c.seq)
+        order = [tuple(row) for row in await connection.execute(wanted.offset(2))]
+        assert await find(connection, ADA, new.id) == mixture[5].row
+        assert await find(connection, ADA, one.id) == moved.row
+    assert order == [(each.row.id, each.row.version) for each in mixture]
+    assert await differences(database) == AGREED
+
+
+async def test_a_mixture_with_a_row_that_is_not_current_stops(database: Database) -> None:
+    row = expense()
+    await insert(database, ADA, row)
+    skipped = following(replace(row, version=2))
+    for stale in (skipped, following(expense()), Change("created", expense(version=2))):
+        with pytest.raises(RuntimeError):
+            await write(database, Change("created", expense()), stale)
+    with pytest.raises(IntegrityError):
+        await write(database, Change("created", row))
+    async with database.transaction() as connection:
+        assert await data_version(connection, ADA) == 1
+    assert await differences(database) == AGREED
+
+
+async def test_external_ids_change_hands_in_one_write(database: Database) -> None:
+    one, two = (expense(source="s", external_id=name) for name in "12")
+    await insert(database, ADA, one, two)
+    swap = (following(one, external_id="2"), following(two, external_id="1"))
+    with pytest.raises(IntegrityError) as error:
+        await write(database, *swap)
+    assert constraint_name(error.value) == "expenses_external"
+    await write(database, *swap, handed_over=[one.id, two.id])
+    async with database.transaction() as connection:
+        assert await find(connection, ADA, one.id) == swap[0].row
+        assert await find(connection, ADA, two.id) == swap[1].row
+    assert await differences(database) == AGREED
+
+
 async def test_an_external_id_is_unique_for_its_user(database: Database) -> None:
     first = expense(source="bank", external_id="7")
     await insert(database, ADA, first)
@@ -172,7 +227,13 @@ class RandomWriter:
             ).all()
             chosen = self._random.sample(rows, min(size, len(rows)))
             changes = [self._following(Expense(*row)) for row in chosen]
-            await update_expenses(connection, user, changes)
+            if self._random.random() < 0.5:
+                await update_expenses(connection, user, changes)
+                return
+            again = [self._following(change.row) for change in changes[::2]]
+            new = [Change("created", self._row()) for _ in range(size)]
+            mixture = changes + again + new
+            await write_expenses(connection, user, mixture)
 
     def _row(self) -> Expense:
         return expense(**self._values())

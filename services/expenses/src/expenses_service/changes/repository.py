@@ -12,9 +12,11 @@ from expenses_service.changes.models import Change, LogEntry, LogPage, change_lo
 from expenses_service.changes.rules import expense_of
 from expenses_service.changes.statements import (
     ADD_USER,
+    FREE_EXTERNAL_IDS,
     INSERT_EXPENSES,
     LOCK_USER,
     UPDATE_EXPENSES,
+    WRITE_EXPENSES,
 )
 from expenses_service.expenses.models import Expense
 
@@ -63,12 +65,34 @@ async def update_expenses(
     return await _write(connection, UPDATE_EXPENSES, user_id, changes)
 
 
+async def write_expenses(
+    connection: AsyncConnection,
+    user_id: UUID,
+    changes: Sequence[Change],
+    handed_over: Sequence[UUID] = (),
+) -> int:
+    """Write any mixture of changes, in order, and return the data version that this makes.
+
+    An id may come several times, each time with the next version; a new one begins with version 1.
+    `handed_over` are the stored rows whose external id another of these rows gets. Raises
+    IntegrityError like `insert_expenses`.
+    """
+    if handed_over:
+        await connection.exec_driver_sql(FREE_EXTERNAL_IDS, (user_id, list(handed_over)))
+    rows = len({change.row.id for change in changes})
+    return await _write(connection, WRITE_EXPENSES, user_id, changes, rows)
+
+
 async def _write(
-    connection: AsyncConnection, statement: str, user_id: UUID, images: Sequence[object]
+    connection: AsyncConnection,
+    statement: str,
+    user_id: UUID,
+    images: Sequence[object],
+    rows: int | None = None,
 ) -> int:
     document = json.encode(images).decode()
     result = (await connection.exec_driver_sql(statement, (user_id, document))).one_or_none()
-    if result is None or result.written != len(images):
+    if result is None or result.written != (len(images) if rows is None else rows):
         message = "a write needs the user's lock, and rows that are current under it"
         raise RuntimeError(message)
     return int(result.seq)

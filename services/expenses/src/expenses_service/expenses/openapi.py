@@ -16,7 +16,7 @@ from expenses_service.requests import JSON, MERGE_PATCH
 
 _TEXT: Final = {"schema": {"type": "string"}}
 _STRONG: Final = {"ETag": {**_TEXT, "description": 'The version in quotes, such as `"3"`.'}}
-_REPLAYED: Final = {"Idempotency-Replayed": {**_TEXT, "description": "`true` on a replay."}}
+REPLAYED: Final = {"Idempotency-Replayed": {**_TEXT, "description": "`true` on a replay."}}
 _SECURITY: Final = {"security": SIGNED_IN}
 
 _IF_MATCH: Final = {
@@ -27,7 +27,7 @@ _IF_MATCH: Final = {
     "schema": {"type": "string"},
     "example": '"1"',
 }
-_KEY: Final = {
+KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
@@ -87,12 +87,12 @@ CREATE: Final[dict[str, Any]] = {
     "status_code": 201,
     "response_model": ExpenseOut,
     "responses": {
-        201: _answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED, "Location": _TEXT}),
+        201: _answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, **REPLAYED, "Location": _TEXT}),
         **problems(400, 401, 403, 409, 413, 415, 422),
     },
     "openapi_extra": {
         **_SECURITY,
-        "parameters": [_KEY],
+        "parameters": [KEY],
         **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),
     },
 }
@@ -137,10 +137,10 @@ RESTORE: Final[dict[str, Any]] = {
     "operation_id": "expenses_restore",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The live expense.", EXPENSE_EXAMPLE, {**_STRONG, **_REPLAYED}),
+        200: _answer("The live expense.", EXPENSE_EXAMPLE, {**_STRONG, **REPLAYED}),
         **problems(400, 401, 403, 404, 409, 412, 422),
     },
-    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, _KEY]},
+    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, KEY]},
 }
 
 _NAMES: Final = [

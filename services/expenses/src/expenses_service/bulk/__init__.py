@@ -1,0 +1,1 @@
+"""Many writes of expenses in one request and one transaction."""

@@ -1,0 +1,37 @@
+"""Reads at once all that the operations of a request can touch."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.expenses.models import Expense, ExternalKey, expenses
+from expenses_service.expenses.repository import COLUMNS
+
+
+async def find_all(
+    connection: AsyncConnection, user_id: UUID, ids: Collection[UUID]
+) -> list[Expense]:
+    """The user's expenses of these ids, deleted or not."""
+    wanted = expenses.c.id == any_(literal(list(ids), ARRAY(Uuid)))
+    rows = await connection.execute(select(*COLUMNS).where(expenses.c.user_id == user_id, wanted))
+    return [Expense(*row) for row in rows]
+
+
+async def holders(
+    connection: AsyncConnection,
+    user_id: UUID,
+    sources: Collection[str],
+    external_ids: Collection[str],
+) -> dict[ExternalKey, UUID]:
+    """Who has one of these sources with one of these external ids, deleted or not."""
+    table = expenses.c
+    statement = select(table.source, table.external_id, table.id).where(
+        table.user_id == user_id,
+        table.source == any_(literal(list(sources), ARRAY(Text))),
+        table.external_id == any_(literal(list(external_ids), ARRAY(Text))),
+    )
+    rows = await connection.execute(statement)
+    return {ExternalKey(row.source, row.external_id): row.id for row in rows}
