@@ -256,11 +256,11 @@ def test_a_thousand_operations_in_one_request(ada: Person) -> None:
     made = ada.client.post(f"{EXPENSES}/bulk", json={"operations": operations})
     assert (made.status_code, made.json()["created"]) == (200, 1000)
     ids = [each["expense"]["id"] for each in made.json()["results"]]
-    operations = [{"op": "delete", "id": each, "version": 1} for each in [*ids[1:], ids[1]]]
-    atomic = ada.client.post(f"{EXPENSES}/bulk", json={"operations": operations})
+    deletes = [{"op": "delete", "id": each, "version": 1} for each in [*ids[1:], ids[1]]]
+    atomic = ada.client.post(f"{EXPENSES}/bulk", json={"operations": deletes})
     [error] = problem(atomic, 422, "validation_error")["errors"]
     assert (error["pointer"], error["code"]) == ("/operations/999/id", "not_found")
-    deleted = ada.client.post(f"{EXPENSES}/bulk", json={"mode": "partial", "operations": operations})
+    deleted = ada.client.post(f"{EXPENSES}/bulk", json={"mode": "partial", "operations": deletes})
     assert (deleted.json()["deleted"], deleted.json()["failed"]) == (999, 1)
     assert [each["id"] for each in ada.list()] == ids[:1]
     large = b" " * (8 * 2**20 + 1)
