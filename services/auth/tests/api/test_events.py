@@ -52,11 +52,27 @@ async def test_tells_all_that_happened_and_where(
     assert listed["next_cursor"] is None
     fields = {"id", "at", "type", "ip", "user_agent", "session_id"}
     assert all(set(item) == fields for item in listed["items"])
+    hers = {item["session_id"] for item in listed["items"] if item["type"].startswith("token_")}
+    assert hers == {listed["items"][6]["session_id"]}
     out = listed["items"][3]
     assert (out["user_agent"], out["ip"]) == ("stranger", "127.0.0.0")
     assert out["session_id"] == listed["items"][4]["session_id"]
     current = (await ada.get(f"{AUTH}/sessions")).json()["items"][0]["id"]
     assert listed["items"][0]["session_id"] == current
+    assert await types(bob) == ["signed_in", "registered"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/password"), ("DELETE", "/me")])
+async def test_tells_of_a_wrong_password_of_who_is_signed_in(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient, method: str, path: str
+) -> None:
+    """Somebody else may sit before the owner's screen."""
+    form = {"current_password": "not the right one"}
+    form |= {"new_password": NEW} if method == "POST" else {}
+    assert (await ada.request(method, AUTH + path, json=form)).status_code == 403
+    failed, signed_in, _ = (await page(ada))["items"]
+    assert failed["type"] == "sign_in_failed"
+    assert failed["session_id"] == signed_in["session_id"]
     assert await types(bob) == ["signed_in", "registered"]
 
 

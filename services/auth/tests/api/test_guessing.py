@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from auth_service.accounts import administration
 from auth_service.sessions.repository import connect
 from auth_service.settings import Settings
 from auth_service.throttles.repository import ThrottleStore
@@ -325,3 +327,27 @@ async def test_known_and_unknown_cannot_be_told_apart(settings: Settings) -> Non
             if known.status_code == 429:
                 assert known.headers["ratelimit"] == unknown.headers["ratelimit"]
         assert statuses == [401] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize("when", ["it was used", "it has run out"])
+async def test_a_one_time_password_that_is_over_is_a_wrong_one(
+    settings: Settings, urls: dict[str, str], when: str
+) -> None:
+    """It counts, it waits, and the owner sees it."""
+    async with limited(settings) as app, client_of(app) as client, clocked(app):
+        await register(client, ADA["email"])
+        _, password = await administration.reset(app.state.resources, ADA["email"])
+        once = ADA | {"password": password}
+        if when == "it was used":
+            assert (await login(client, once)).status_code == 200
+        else:
+            await servers.execute(urls["owner"], "UPDATE users SET one_time_until = now()")
+    async with limited(settings) as app, client_of(app) as thief, clocked(app):
+        for _ in range(5):
+            answer = await login(thief, once)
+            assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+        refused(await login(thief, once), "account")
+    owner = await asyncpg.connect(urls["owner"])
+    failed = "SELECT count(*) FROM security_events WHERE type = 'sign_in_failed'"
+    assert await owner.fetchval(failed) == 5
+    await owner.close()

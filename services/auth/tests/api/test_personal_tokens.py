@@ -1,5 +1,6 @@
 """Personal access tokens: made, shown once, listed, exchanged, revoked."""
 
+import asyncio
 import json
 import zlib
 from base64 import urlsafe_b64decode
@@ -218,6 +219,35 @@ async def test_a_new_password_keeps_tokens_and_a_closed_account_does_not(
     assert (await ada.request("DELETE", f"{AUTH}/me", json=form)).status_code == 204
     app.state.resources.exchange._clock = lambda: later + 2  # noqa: SLF001 - once more
     assert (await exchange(app, token)).json()["code"] == "invalid_token"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "UPDATE users SET ver = ver + 1",
+        "DELETE FROM users",
+        """INSERT INTO revoked_sessions (session_id, user_id, expires_at)
+           SELECT session_id, user_id, now() FROM security_events WHERE type = 'signed_in'""",
+    ],
+)
+async def test_a_session_that_ends_meanwhile_makes_none(
+    ada: httpx.AsyncClient, urls: dict[str, str], ending: str
+) -> None:
+    """The caller was judged before; the token is made under the lock that an ending takes."""
+    owner = await asyncpg.connect(urls["owner"])
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    try:
+        async with owner.transaction():
+            await owner.execute("SELECT 1 FROM users FOR UPDATE")
+            request = asyncio.create_task(ada.post(TOKENS, json=FORM))
+            while not await owner.fetchval(waiting):  # noqa: ASYNC110 - it waits for the lock
+                await asyncio.sleep(0.005)
+            await owner.execute(ending)
+        refused = await request
+        assert (refused.status_code, refused.json()["code"]) == (401, "session_revoked")
+        assert await owner.fetchval("SELECT count(*) FROM personal_access_tokens") == 0
+    finally:
+        await owner.close()
 
 
 @pytest.mark.parametrize("ending", ["logout-all", "password"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from uuid import UUID
 
 from auth_service.accounts import repository
 from auth_service.accounts.errors import WrongPassword
@@ -18,20 +17,19 @@ from auth_service.sessions import rules
 from auth_service.sessions.endings import forget_sessions, take_back
 from auth_service.sessions.errors import SessionRevoked
 from auth_service.sessions.grants import grant, new_session
-from auth_service.sessions.models import Grant, Session
+from auth_service.sessions.models import Caller, Grant, Session
 from auth_service.throttles.guard import check_password
 from auth_service.throttles.models import Visitor
 
 
 async def change_password(
     resources: Resources,
-    user: User,
-    session_id: UUID,
+    caller: Caller,
     form: PasswordChange,
     client: Client,
     visitor: Visitor,
 ) -> Grant:
-    """Another password, and a new session in place of all others: of `session_id`, which asks, too.
+    """Another password, and a new session in place of all others, the caller's own too.
 
     The new session is in Redis before Postgres ends the old ones, so that a failure on the way
     leaves everything as it was. So is the word that the caller's own has a successor: its
@@ -44,15 +42,16 @@ async def change_password(
         TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
     """
+    user = caller.user
     await refuse_weak(resources, form.new_password, user.email, "/new_password")
-    old = await _confirmed(resources, user, form.current_password, visitor)
+    old = await _confirmed(resources, caller, form.current_password, client, visitor)
     encoded = await resources.passwords.hash(form.new_password)
     raised = replace(user, ver=user.ver + 1)
     session = new_session(raised, client)
     await resources.sessions.add(session, rules.MAX_SESSIONS)
     try:
         interval = int(resources.settings.rotation_interval_seconds * 1000)
-        await resources.sessions.announce_successor(session_id, interval)
+        await resources.sessions.announce_successor(caller.claims.session_id, interval)
         await _replace(resources, user, old, encoded, session, client)
     except BaseException:
         await take_back(resources, session)
@@ -74,8 +73,9 @@ async def _replace(
 
 async def close_account(
     resources: Resources,
-    user: User,
+    caller: Caller,
     current: str,
+    client: Client,
     visitor: Visitor,
     expected: Collection[str] | None,
 ) -> None:
@@ -89,7 +89,8 @@ async def close_account(
         TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
     """
-    await _confirmed(resources, user, current, visitor)
+    await _confirmed(resources, caller, current, client, visitor)
+    user = caller.user
     async with resources.database.transaction() as connection:
         present = await repository.lock_user(connection, user.id)
         if present and expected is not None and etag_of(present) not in expected:
@@ -99,12 +100,15 @@ async def close_account(
     await forget_sessions(resources, user.id)
 
 
-async def _confirmed(resources: Resources, user: User, password: str, visitor: Visitor) -> str:
+async def _confirmed(
+    resources: Resources, caller: Caller, password: str, client: Client, visitor: Visitor
+) -> str:
     """The hash of the password, which was the right one.
 
     Raises WrongPassword, TooManyAttempts; SessionRevoked when the password is no more the one that
     the caller signed in with.
     """
+    user, session_id = caller.user, caller.claims.session_id
     async with resources.database.transaction() as connection:
         encoded = await repository.find_hash(connection, user)
     if encoded is None:
@@ -112,6 +116,8 @@ async def _confirmed(resources: Resources, user: User, password: str, visitor: V
     key = email_key(user.email)
     matches = await check_password(resources, visitor, key, user.id, encoded, password)
     if not matches:
+        async with resources.database.transaction() as connection:
+            await events.record(connection, user.id, "sign_in_failed", client, session_id)
         raise WrongPassword(
             errors=[FieldError("invalid_credentials", "is not right", pointer="/current_password")]
         )

@@ -110,12 +110,13 @@ async def close_me(
     caller: ProfileWriter,
     visitor: VisitorOf,
     form: Annotated[Closing, Depends(json_body(Closing))],
+    client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """The account and all its sessions, tokens and events are gone, for good."""
     await credentials.close_account(
-        resources, caller.user, form.current_password, visitor, if_match(request)
+        resources, caller, form.current_password, client, visitor, if_match(request)
     )
     response = Response(None, 204, NO_STORE)
     resources.cookies.clear(response)
@@ -140,9 +141,7 @@ async def change_password(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """Every other session ends; this one goes on with a new id, in new cookies."""
-    grant = await credentials.change_password(
-        resources, caller.user, caller.claims.session_id, form, client, visitor
-    )
+    grant = await credentials.change_password(resources, caller, form, client, visitor)
     response = Response(None, 204, NO_STORE)
     set_cookies(resources.cookies, response, grant)
     return response

@@ -12,11 +12,12 @@ from auth_service.accounts.models import EMAIL_TAKEN, User
 from auth_service.accounts.rules import email_key, is_weak
 from auth_service.accounts.schemas import Registration
 from auth_service.database import constraint_name
-from auth_service.errors import FieldError, NotFound, VersionConflict
+from auth_service.errors import FieldError, VersionConflict
 from auth_service.etag import opaque_etag
 from auth_service.events.models import Client
 from auth_service.events.repository import record
 from auth_service.resources import Resources
+from auth_service.sessions.errors import SessionRevoked
 from auth_service.throttles.models import Visitor
 
 REPRESENTATION = 1  # raised by a release that changes the bytes of a user
@@ -79,13 +80,13 @@ async def change_profile(
 
     Raises:
         VersionConflict: the profile has none of the expected tags.
-        NotFound: the account is gone.
+        SessionRevoked: the account was closed meanwhile, and with it the session that asks.
 
     """
     async with resources.database.transaction() as connection:
         user = await repository.lock_user(connection, user_id)
         if user is None:
-            raise NotFound
+            raise SessionRevoked
         if expected is not None and etag_of(user) not in expected:
             raise VersionConflict
         new = {name: value for name, value in changes.items() if getattr(user, name) != value}

@@ -6,13 +6,11 @@ In the order that API.md gives: credentials 400, then 401, then cross-site and s
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
 
-from auth_service.accounts.models import User
 from auth_service.cookies import CookieProfile, read_cookie
 from auth_service.cross_site import SAFE_METHODS, refuse_cross_site
 from auth_service.errors import NotAuthenticated
@@ -20,16 +18,8 @@ from auth_service.keys.errors import InvalidToken
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions import rules, service
 from auth_service.sessions.errors import AmbiguousCredentials, InsufficientScope
-from auth_service.sessions.models import AccessClaims, RefreshClaims
+from auth_service.sessions.models import AccessClaims, Caller, RefreshClaims
 from auth_service.telemetry import identify
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The signed-in user of a request and the session that speaks for them."""
-
-    user: User
-    claims: AccessClaims
 
 
 def access_token(request: Request, profile: CookieProfile) -> tuple[str | None, bool]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from auth_service.accounts.models import User
+
 
 class Outcome(StrEnum):
     """What the atomic rotation decided about a refresh token (SECURITY.md, refresh rotation)."""
@@ -58,6 +60,14 @@ class AccessClaims:
     client_id: str
     scopes: frozenset[str]
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The signed-in user of a request and the session that speaks for them."""
+
+    user: User
+    claims: AccessClaims
 
 
 @dataclass(frozen=True, slots=True)

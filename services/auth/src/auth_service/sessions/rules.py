@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,6 +36,12 @@ JTI_CHARACTERS: Final = 22
 LAST_INSTANT: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def may_sign_in(user: User, now: datetime) -> bool:
+    """Not when disabled, nor by a one-time password that was used or has run out."""
+    one_time = user.one_time_until
+    return user.disabled_at is None and (one_time is None or now < one_time)
 
 
 def refresh_jti(session_id: UUID, generation: int, secret: bytes) -> str:

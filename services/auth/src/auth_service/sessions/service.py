@@ -5,6 +5,7 @@ is open while a password is hashed or Redis is asked.
 """
 
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -63,17 +64,17 @@ async def _authenticate(
     async with resources.database.transaction() as connection:
         found = await accounts.find_credentials(connection, key)
     user, encoded = found or (None, None)
-    if user is not None and user.disabled_at is not None:
+    if user is not None and not rules.may_sign_in(user, datetime.now(UTC)):
         encoded = None  # no password is right, so that neither answers nor limits tell which is
     user_id = NOBODY if user is None else user.id
     account = key or form.email.casefold()
     matches = await check_password(resources, visitor, account, user_id, encoded, form.password)
+    if matches and user is not None and user.one_time_until is not None:
+        matches = await _use_once(resources, user)
     if user is None or encoded is None or not matches:
         async with resources.database.transaction() as connection:  # for nobody too: the same work
             await record(connection, user_id, "sign_in_failed", client)
         raise InvalidCredentials
-    if user.one_time_until is not None:
-        await _use_once(resources, user)
     if resources.passwords.is_outdated(encoded):
         stronger = await resources.passwords.hash(form.password)
         async with resources.database.transaction() as connection:
@@ -81,11 +82,10 @@ async def _authenticate(
     return user
 
 
-async def _use_once(resources: Resources, user: User) -> None:
-    """A one-time password signs in once. Raises InvalidCredentials."""
+async def _use_once(resources: Resources, user: User) -> bool:
+    """A one-time password signs in once: whether nobody else has just used it."""
     async with resources.database.transaction() as connection:
-        if not await accounts.use_once(connection, user.id):
-            raise InvalidCredentials
+        return await accounts.use_once(connection, user.id)
 
 
 def _key_of(email: str) -> str:

@@ -46,7 +46,7 @@ async def create_token(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """For scripts, as a bearer; its text is in this answer and never shown again."""
-    token, text = await service.create(resources, caller.user.id, form, client)
+    token, text = await service.create(resources, caller.claims, form, client)
     headers = NO_STORE | {
         "Location": f"{PATH}/{token.id}",
         "ETag": service.etag_of(token.id),
@@ -94,7 +94,7 @@ async def revoke_token(
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
     """It is of no use within three seconds."""
-    await service.revoke(resources, caller.user.id, token_id, client, if_match(request))
+    await service.revoke(resources, caller.claims, token_id, client, if_match(request))
     return Response(None, 204, NO_STORE)
 
 

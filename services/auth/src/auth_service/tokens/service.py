@@ -11,7 +11,10 @@ from auth_service.events.models import Client
 from auth_service.events.repository import record
 from auth_service.ids import uuid7
 from auth_service.resources import Resources
+from auth_service.revocations.repository import is_revoked
 from auth_service.revocations.repository import revoke as revoke_for_readers
+from auth_service.sessions.errors import SessionRevoked
+from auth_service.sessions.models import AccessClaims
 from auth_service.tokens import repository, rules
 from auth_service.tokens.errors import TooManyTokens
 from auth_service.tokens.models import PersonalToken
@@ -26,32 +29,34 @@ def etag_of(token_id: UUID) -> str:
 
 
 async def create(
-    resources: Resources, user_id: UUID, form: NewToken, client: Client
+    resources: Resources, claims: AccessClaims, form: NewToken, client: Client
 ) -> tuple[PersonalToken, str]:
     """A new token and its text, which nobody can show again.
 
     Raises:
         TooManyTokens: there are 100 already.
-        NotFound: the account is gone.
+        SessionRevoked: the session that asks was ended meanwhile.
 
     """
     token_id = uuid7()
     text = rules.new_text(token_id)
     values = {
         "id": token_id,
-        "user_id": user_id,
+        "user_id": claims.user_id,
         "name": form.name,
         "scopes": list(form.scopes),
         "secret_sha256": rules.digest(text),
         "expires_at": form.expires_at,
     }
     async with resources.database.transaction() as connection:
-        if await lock_user(connection, user_id) is None:
-            raise NotFound
-        if await repository.count_live(connection, user_id) >= rules.MAX_TOKENS:
+        present = await lock_user(connection, claims.user_id)
+        ended = await is_revoked(connection, claims.session_id)
+        if ended or present is None or present.ver > claims.ver:  # disabling raises it too
+            raise SessionRevoked
+        if await repository.count_live(connection, claims.user_id) >= rules.MAX_TOKENS:
             raise TooManyTokens
         token = await repository.insert_token(connection, values)
-        await record(connection, user_id, "token_created", client, token_id)
+        await record(connection, claims.user_id, "token_created", client, claims.session_id)
     return token, text
 
 
@@ -63,12 +68,12 @@ async def list_live(resources: Resources, user_id: UUID) -> Sequence[PersonalTok
 
 async def revoke(
     resources: Resources,
-    user_id: UUID,
+    claims: AccessClaims,
     token_id: UUID,
     client: Client,
     expected: Collection[str] | None,
 ) -> None:
-    """End a token for good, also what it was exchanged for.
+    """End a token of the user for good, also what it was exchanged for.
 
     `expected` are the entity tags of If-Match, None when there is no condition.
 
@@ -78,10 +83,10 @@ async def revoke(
 
     """
     async with resources.database.transaction() as connection:
-        if not await repository.revoke_token(connection, user_id, token_id):
+        if not await repository.revoke_token(connection, claims.user_id, token_id):
             raise NotFound
         if expected is not None and etag_of(token_id) not in expected:
             raise VersionConflict
         until = datetime.now(UTC) + LISTED_FOR
-        await revoke_for_readers(connection, token_id, user_id, until)
-        await record(connection, user_id, "token_revoked", client, token_id)
+        await revoke_for_readers(connection, token_id, claims.user_id, until)
+        await record(connection, claims.user_id, "token_revoked", client, claims.session_id)
