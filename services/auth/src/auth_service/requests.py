@@ -25,6 +25,13 @@ from auth_service.errors import (
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_DETAILS = {
+    "extra_forbidden": "is not known here",
+    "missing": "is required",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}
+
 MAX_BODY_BYTES = 1024 * 1024
 MAX_MEMBERS = 10_000
 JSON = ("application/json",)
@@ -58,11 +65,16 @@ async def read_body(request: Request) -> bytes:
 def json_body(
     model: type[Model], media: Sequence[str] = JSON
 ) -> Callable[[Request], Awaitable[Model]]:
-    """A dependency that gives the body as `model`: 415, then 413, then 400, then 422."""
+    """A dependency that gives the body as `model`: 413, then 415, then 400, then 422.
+
+    A request without a body needs no type, and is no JSON.
+    """
 
     async def dependency(request: Request) -> Model:
-        require_media_type(request, media)
-        return validate(model, parse_json(await read_body(request)))
+        body = await read_body(request)
+        if body or "content-type" in request.headers:
+            require_media_type(request, media)
+        return validate(model, parse_json(body))
 
     return dependency
 
@@ -95,21 +107,27 @@ def parse_json(body: bytes) -> object:
         raise MalformedJson(f"The body is not valid JSON at {where}: {error.msg}.") from None
     except RecursionError:
         raise MalformedJson("The body is nested too deeply.") from None
-    except ValueError as error:
+    except _Refused as error:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from None
+    except ValueError:  # of Python's own limit on integers, in its own words
+        raise MalformedJson("The body has a number of too many digits.") from None
+
+
+class _Refused(ValueError):
+    """What JSON allows, or Python, and this product does not."""
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_MEMBERS:
-        raise ValueError(f"an object has more than {MAX_MEMBERS} members")
+        raise _Refused(f"an object has more than {MAX_MEMBERS} members")
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("an object has two members of one name")
+        raise _Refused("an object has two members of one name")
     return members
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _Refused(f"{name} is not a JSON number")
 
 
 def validate(model: type[Model], value: object) -> Model:
@@ -187,12 +205,8 @@ def _code(item: ErrorDetails, unknown: str) -> str:
 
 
 def _detail(item: ErrorDetails) -> str:
-    """What is wrong and never what was sent."""
-    if item["type"] == "extra_forbidden":
-        return "is not known here"
-    if item["type"] == "missing":
-        return "is required"
-    message = item["msg"].removeprefix("Value error, ")
+    """What is wrong, in words of JSON, and never what was sent."""
+    message = _DETAILS.get(item["type"], item["msg"].removeprefix("Value error, "))
     return message[:1].lower() + message[1:]
 
 

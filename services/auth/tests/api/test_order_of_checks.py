@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.actors import AUTH, PASSWORD, client_of
+from tests.actors import AUTH, PASSWORD, client_of, register
 
 FOREIGN = {"Sec-Fetch-Site": "cross-site"}
 JSON = {"Content-Type": "application/json"}
@@ -33,10 +33,29 @@ async def test_what_takes_a_password(anonymous: httpx.AsyncClient, path: str) ->
     assert told(await post(url, content=b"{")) == (415, "unsupported_media_type")
     plain = {"Content-Type": "text/plain"}
     assert told(await post(url, content=b"{", headers=plain)) == (415, "unsupported_media_type")
+    assert told(await post(url, headers=plain)) == (415, "unsupported_media_type")
+    assert told(await post(url)) == (400, "malformed_json")
     assert told(await post(url, content=b"{", headers=JSON)) == (400, "malformed_json")
     assert told(await post(url, json=[])) == (422, "validation_error")
     form = {"email": "ada@example.com", "password": PASSWORD}
     assert told(await post(url, json=form)) == (422, "validation_error")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": "ea_access=x; ea_access=y; ea_refresh=x; ea_refresh=y"},
+        {"Cookie": "ea_access=x", "Authorization": "Bearer y"},
+    ],
+)
+async def test_what_begins_without_a_session_looks_at_no_token(
+    app: FastAPI, headers: dict[str, str]
+) -> None:
+    """Cookies that somebody planted keep nobody from signing in."""
+    async with client_of(app, **headers) as client:
+        assert (await register(client, "ada@example.com")).status_code == 201
+        form = {"email": "ada@example.com", "password": PASSWORD}
+        assert (await client.post(f"{AUTH}/login", json=form)).status_code == 200
 
 
 async def test_a_chunked_body_has_the_same_limit(anonymous: httpx.AsyncClient) -> None:
@@ -53,6 +72,12 @@ async def test_refresh(app: FastAPI, ada: httpx.AsyncClient) -> None:
     access = cookies_of(ada)["ea_access"]
     cases: list[tuple[str | None, dict[str, str], tuple[int, str]]] = [
         (f"ea_refresh={token}; ea_refresh=x", FOREIGN, (400, "duplicate_cookie")),
+        (f"ea_refresh={token}; ea_access=x; ea_access=y", FOREIGN, (400, "duplicate_cookie")),
+        (
+            f"ea_refresh={token}; ea_access={access}",
+            FOREIGN | {"Authorization": f"Bearer {access}"},
+            (400, "ambiguous_credentials"),
+        ),
         (None, FOREIGN, (401, "not_authenticated")),
         ("ea_refresh=", FOREIGN, (401, "not_authenticated")),
         ("ea_refresh=x", FOREIGN, (401, "invalid_token")),
@@ -87,7 +112,11 @@ async def test_credentials_come_first(
         ({"Cookie": "ea_access=x"}, (401, "invalid_token")),
         ({"Cookie": f"ea_access={refresh}"}, (401, "invalid_token")),
         ({"Authorization": f"Bearer {refresh}"}, (401, "invalid_token")),
-        ({"Authorization": f"Digest {access}"}, (401, "invalid_token")),
+        ({"Authorization": f"Digest {access}"}, (401, "not_authenticated")),
+        (
+            {"Cookie": "ea_access=", "Authorization": f"Bearer {access}"},
+            (400, "ambiguous_credentials"),
+        ),
         ({"Cookie": f"__Host-ea_access={access}"}, (401, "not_authenticated")),
     ]
     for headers, expected in cases:

@@ -181,12 +181,19 @@ async def test_a_stronger_hash_is_made_at_the_next_sign_in(
 
 @pytest.mark.parametrize(
     ("authorization", "code"),
-    [("Basic eDp5", "invalid_token"), ("Bearer", "invalid_token"), ("Bearer x", "invalid_token")],
+    [
+        ("Basic eDp5", "not_authenticated"),
+        ("Bearer", "not_authenticated"),
+        ("Bearer ", "not_authenticated"),
+        ("Bearer x", "invalid_token"),
+        ("Bearer \xa0x", "invalid_token"),
+    ],
 )
 async def test_what_is_no_bearer_token_is_refused(
     anonymous: httpx.AsyncClient, authorization: str, code: str
 ) -> None:
-    answer = await anonymous.get(f"{AUTH}/me", headers={"Authorization": authorization})
+    headers = {b"Authorization": authorization.encode("latin-1")}
+    answer = await anonymous.get(f"{AUTH}/me", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, code)
     assert answer.headers["www-authenticate"] == "Bearer"
 

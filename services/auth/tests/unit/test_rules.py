@@ -162,6 +162,9 @@ NOW = int(time.time())
         {"sid": "not-a-uuid"},
         {"sid": "A" * 36},
         {"scope": ""},
+        {"scope": "a  b"},
+        {"scope": " a"},
+        {"scope": 'a"b'},
         {"jti": "x" * 65},
     ],
 )

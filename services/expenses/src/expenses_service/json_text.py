@@ -28,18 +28,24 @@ def parse_json(body: bytes) -> object:
         raise MalformedJson(f"The body is not valid JSON at {where}: {error.msg}.") from None
     except RecursionError:
         raise MalformedJson("The body is nested too deeply.") from None
-    except ValueError as error:
+    except _Refused as error:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from None
+    except ValueError:  # of Python's own limit on integers, in its own words
+        raise MalformedJson("The body has a number of too many digits.") from None
+
+
+class _Refused(ValueError):
+    """What JSON allows, or Python, and this product does not."""
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_MEMBERS:
-        raise ValueError(f"an object has more than {MAX_MEMBERS} members")
+        raise _Refused(f"an object has more than {MAX_MEMBERS} members")
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("an object has two members of one name")
+        raise _Refused("an object has two members of one name")
     return members
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _Refused(f"{name} is not a JSON number")

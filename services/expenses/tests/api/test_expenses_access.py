@@ -92,6 +92,10 @@ async def test_the_order_of_checks(ada: httpx.AsyncClient, anonymous: httpx.Asyn
     json = {"Content-Type": "application/json"}
     assert (await anonymous.post(PATH, content="{", headers=text)).status_code == 401
     assert (await ada.post(PATH, content="{", headers=text)).status_code == 415
+    assert (await ada.post(PATH, headers=text)).status_code == 415
+    assert (await ada.post(PATH, content="{")).status_code == 415
+    empty = await ada.post(PATH)
+    assert (empty.status_code, empty.json()["code"]) == (400, "malformed_json")
     assert (await ada.post(PATH, content="{", headers=json)).status_code == 400
     assert (await ada.patch(f"{PATH}/{uuid4()}", json={"no": 1})).status_code == 422
     assert (await ada.patch(f"{PATH}/{uuid4()}", json={})).status_code == 404

@@ -26,7 +26,7 @@ class Form(BaseModel):
         (b"[NaN]", "NaN is not a JSON number"),
         (b"[-Infinity]", "-Infinity is not"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"1" * 5000, "not valid JSON"),
+        (b"1" * 5000, "The body has a number of too many digits."),
         (b"{" + b",".join(b'"%d": 1' % n for n in range(10_001)) + b"}", "more than 10000"),
     ],
 )
@@ -52,6 +52,16 @@ def test_each_error_has_its_pointer_and_unknown_names_a_suggestion() -> None:
         ("/inner/a~1b~0c", "unknown_field", None),
     }
     assert not any(error.detail == "long" for error in refused.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer"), [([], ""), ("x", ""), (None, ""), ({"name": "x", "inner": 1}, "/inner")]
+)
+def test_what_is_no_object_is_told_in_words_of_json(value: object, pointer: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        validate(Form, value)
+    found = [(error.pointer, error.detail) for error in refused.value.errors]
+    assert found == [(pointer, "must be a JSON object")]
 
 
 def test_every_error_has_a_status() -> None:

@@ -28,19 +28,19 @@ def access_token(request: Request, profile: CookieProfile) -> tuple[str | None, 
     Raises:
         DuplicateCookie: two cookies of one name.
         AmbiguousCredentials: cookie and Authorization together, or two of the latter.
-        InvalidToken: an Authorization that is not a bearer token.
 
     """
     cookie = read_cookie(request, profile.access)
     fields = request.headers.getlist("authorization")
-    if len(fields) > 1 or (fields and cookie is not None):
+    if len(fields) + (cookie is not None) > 1:
         raise AmbiguousCredentials
-    if not fields:
-        return cookie or None, cookie is not None
-    scheme, _, token = fields[0].partition(" ")
-    if scheme.lower() != "bearer":
-        raise InvalidToken
-    return token.strip(), False
+    return cookie or _bearer_token(*fields) or None, cookie is not None
+
+
+def _bearer_token(authorization: str = "") -> str:
+    """RFC 6750, section 2.1; another scheme is as good as none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
 async def read_access(
@@ -85,14 +85,15 @@ ProfileWriter = Annotated[Caller, Depends(caller_with("profile:write"))]
 
 
 async def refresh_claims(request: Request, resources: Resources) -> RefreshClaims:
-    """What the refresh cookie says, expired or not.
+    """What the refresh cookie says, expired or not; the access token is not judged.
 
     Raises:
-        DuplicateCookie: it is there twice.
+        DuplicateCookie, AmbiguousCredentials: as for the access token, which need not be there.
         NotAuthenticated: it is not there.
         InvalidToken: it is not a refresh token of ours.
 
     """
+    access_token(request, resources.cookies)
     token = read_cookie(request, resources.cookies.refresh)
     if not token:
         raise NotAuthenticated
@@ -105,9 +106,7 @@ async def sessions_to_end(request: Request, resources: Resources) -> set[tuple[U
     A page of another site is refused even without cookies, which SameSite keeps back: the answer
     would clear them. Only a bearer token by itself is no browser's doing.
     """
-    access, by_cookie = None, True
-    with suppress(InvalidToken):
-        access, by_cookie = access_token(request, resources.cookies)
+    access, by_cookie = access_token(request, resources.cookies)
     refresh = read_cookie(request, resources.cookies.refresh)
     if access is None or by_cookie or refresh is not None:
         refuse_cross_site(request, resources.settings.public_origin)

@@ -56,7 +56,7 @@ async def login(
     resources: Annotated[Resources, Depends(get_resources)],
     _: Annotated[None, Depends(no_query)],
 ) -> Response:
-    """The tokens come as HttpOnly cookies."""
+    """The tokens come as HttpOnly cookies; those that come with the request change nothing."""
     user, grant = await service.login(resources, form, client, visitor)
     identify(request, user.id, grant.session_id)
     body = LoginBody.for_user(user, grant).model_dump_json()
@@ -78,7 +78,10 @@ async def refresh(
     client: ClientOf,
     resources: Annotated[Resources, Depends(get_resources)],
 ) -> Response:
-    """With the refresh cookie, which is replaced when its turn has come."""
+    """With the refresh cookie, which is replaced when its turn has come.
+
+    An access token is not needed; one that is there twice is refused all the same.
+    """
     claims = await refresh_claims(request, resources)
     refuse_cross_site(request, resources.settings.public_origin)
     await no_query(request)

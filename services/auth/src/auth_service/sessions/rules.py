@@ -35,6 +35,7 @@ MAX_ACCESS_SECONDS: Final = 330
 JTI_CHARACTERS: Final = 22
 LAST_INSTANT: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 
+_SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")  # RFC 6749, 3.3
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -133,7 +134,7 @@ def read_access(claims: Mapping[str, Any], issuer: str, now: float) -> AccessCla
         user_id=_uuid(claims, "sub"),
         ver=_integer(claims, "ver", 1, 2**31 - 1),
         client_id=client_id,
-        scopes=frozenset(_text(claims, "scope", 1024).split(" ")),
+        scopes=_scopes(claims),
         expires_at=expires_at,
     )
 
@@ -149,6 +150,13 @@ def _text(claims: Mapping[str, Any], name: str, longest: int) -> str:
     if not isinstance(value, str) or not value.isascii() or not 1 <= len(value) <= longest:
         raise InvalidToken
     return value
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    value = _text(claims, "scope", 1024)
+    if not _SCOPES.fullmatch(value):
+        raise InvalidToken
+    return frozenset(value.split(" "))
 
 
 def _uuid(claims: Mapping[str, Any], name: str) -> UUID:

@@ -38,9 +38,10 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
 
     """
     cookie = read_cookie(request, access_cookie(secure=resources.settings.secure))
-    text = cookie or _bearer_token(request)
-    if cookie and "authorization" in request.headers:
+    fields = request.headers.getlist("authorization")
+    if len(fields) + (cookie is not None) > 1:
         raise AmbiguousCredentials
+    text = cookie or _bearer_token(*fields)
     if not text:
         raise NotAuthenticated
     principal = await resources.authenticator.authenticate(text)
@@ -50,13 +51,10 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
     return principal
 
 
-def _bearer_token(request: Request) -> str | None:
+def _bearer_token(authorization: str = "") -> str:
     """RFC 6750, section 2.1; another scheme is as good as none."""
-    fields = request.headers.getlist("authorization")
-    if len(fields) > 1:
-        raise AmbiguousCredentials
-    scheme, _, token = (fields[0] if fields else "").partition(" ")
-    return token.strip(" ") if scheme.lower() == "bearer" else None
+    scheme, _, token = authorization.partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
 Reader = Annotated[Principal, Depends(requires("expenses:read"))]
