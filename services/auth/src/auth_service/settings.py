@@ -2,16 +2,19 @@
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AUTH_"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PORTS = range(1, 65536)
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+_ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?")
 KEY_BYTES = 32
 REGISTRATIONS = 100
 REGISTRATIONS_IN_DEVELOPMENT = 10_000
@@ -31,15 +34,18 @@ SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
 
 def _origin(value: str) -> str:
-    """An origin (RFC 6454): scheme, host and port; plain http for loopback hosts only."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or value != value.strip():
-        raise ValueError("must be an origin such as https://expenses.example.com")
-    if parts.path or parts.query or parts.fragment or parts.username:
-        raise ValueError("must be an origin without a path, such as https://expenses.example.com")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    """An origin as browsers write it (RFC 6454), without the port that its scheme has anyway.
+
+    Plain http is for loopback hosts only.
+    """
+    match = _ORIGIN.fullmatch(value.lower())
+    if match is None or int(match["port"] or 1) not in PORTS:
+        raise ValueError("must be an origin and no more, such as https://expenses.example.com")
+    scheme, host, port = match.groups()
+    if scheme == "http" and host not in LOOPBACK:
         raise ValueError("may be http:// for localhost, 127.0.0.1 and [::1] only; use https://")
-    return value.lower()
+    own = "" if port in {None, DEFAULT_PORTS[scheme]} else f":{port}"
+    return f"{scheme}://{host}{own}"
 
 
 class Settings(BaseSettings):

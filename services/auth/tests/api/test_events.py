@@ -154,7 +154,15 @@ async def test_the_total_is_of_the_page_and_of_the_tag(ada: httpx.AsyncClient) -
         ("include=total,total", "literal_error"),
         ("limit=0", "greater_than_equal"),
         ("limit=201", "less_than_equal"),
+        ("limit=-1", "greater_than_equal"),
         ("limit=x", "int_parsing"),
+        ("limit=1_0", "int_parsing"),
+        ("limit=5.0", "int_parsing"),
+        ("limit=%205", "int_parsing"),
+        ("limit=%2B5", "int_parsing"),
+        ("limit=%D9%A5", "int_parsing"),
+        ("limit=", "int_parsing"),
+        ("limit=" + "9" * 5000, "int_parsing"),
         ("limit=1&limit=2", "duplicate_parameter"),
         ("limits=1", "unknown_parameter"),
     ],
@@ -179,7 +187,14 @@ async def test_a_cursor_is_for_its_user_and_unchanged(
     raw = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     raw[3] ^= 1
     changed = urlsafe_b64encode(raw).decode().rstrip("=")
-    for client, text in ((bob, cursor), (ada, changed), (ada, ""), (ada, "ä"), (ada, cursor[:-4])):
+    for client, text in (
+        (bob, cursor),
+        (ada, changed),
+        (ada, ""),
+        (ada, "ä"),
+        (ada, cursor[:-4]),
+        (ada, "A" * 257),
+    ):
         answer = await client.get(EVENTS, params={"cursor": text})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 

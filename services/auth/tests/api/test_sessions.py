@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from auth_service.sessions import rules
 from auth_service.settings import Settings
@@ -119,6 +120,24 @@ async def test_an_expired_refresh_token_clears_the_cookies(app: FastAPI) -> None
         async with client_of(app, Cookie=f"ea_refresh={token}") as other:
             assert (await other.post(f"{AUTH}/logout")).status_code == 204
         assert (await me(app, cookie(client, "ea_access"))).json()["code"] == "session_revoked"
+
+
+async def test_a_query_is_judged_after_the_session_and_before_the_rotation(
+    app: FastAPI, ada: httpx.AsyncClient, redis_url: str
+) -> None:
+    token = cookie(ada, "ea_refresh")
+    async with Redis.from_url(redis_url) as redis:
+        (session,) = [key async for key in redis.scan_iter("session:*")]
+        await redis.hincrby(session, "rotated_ms", -30_000)
+        before = await redis.hgetall(session)
+        refused = await ada.post(f"{AUTH}/refresh?x=1")
+        assert (refused.status_code, refused.json()["code"]) == (422, "validation_error")
+        assert await redis.hgetall(session) == before
+    await ada.post(f"{AUTH}/logout-all")
+    async with client_of(app, Cookie=f"ea_refresh={token}") as client:
+        ended = await client.post(f"{AUTH}/refresh?x=1")
+    assert (ended.status_code, ended.json()["code"]) == (401, "session_revoked")
+    assert cleared(ended)
 
 
 async def test_another_sites_page_changes_no_cookie(ada: httpx.AsyncClient) -> None:

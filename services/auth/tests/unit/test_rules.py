@@ -52,6 +52,9 @@ def test_what_is_no_address_is_refused(email: str) -> None:
 
 def test_time_zones_are_those_of_iana() -> None:
     assert is_time_zone("Europe/Vienna")
+    assert is_time_zone("UTC")
+    assert not is_time_zone("localtime")
+    assert not is_time_zone("Factory")
     assert not is_time_zone("europe/vienna")
     assert not is_time_zone("../etc/passwd")
 

@@ -53,6 +53,16 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) 
         "localhost:8080",
         "",
         "http://localhost.evil.example",
+        "https://money.example#",
+        "https://money.example?",
+        "https://:pw@money.example",
+        "https://money.example:",
+        "https://money.example:0443",
+        "https://money.example:65536",
+        "https://money example",
+        " https://money.example",
+        "https://bücher.example",
+        "http://::1",
     ],
 )
 def test_an_origin_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
@@ -74,6 +84,26 @@ def test_an_origin_decides_the_cookies(
 ) -> None:
     monkeypatch.setenv("AUTH_PUBLIC_ORIGIN", origin)
     assert load(Settings).secure is secure
+
+
+@pytest.mark.parametrize(
+    ("origin", "as_sent"),
+    [
+        ("https://localhost:443", "https://localhost"),
+        ("https://Money.Example", "https://money.example"),
+        ("https://money.example:8443", "https://money.example:8443"),
+        ("https://money.example:80", "https://money.example:80"),
+        ("https://money.example:65535", "https://money.example:65535"),
+        ("https://[2001:DB8::1]:443", "https://[2001:db8::1]"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_origin_is_as_browsers_send_it(
+    monkeypatch: pytest.MonkeyPatch, origin: str, as_sent: str
+) -> None:
+    monkeypatch.setenv("AUTH_PUBLIC_ORIGIN", origin)
+    assert load(Settings).public_origin == as_sent
 
 
 def test_a_password_in_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,10 +84,11 @@ async def refresh(
     """
     claims = await refresh_claims(request, resources)
     refuse_cross_site(request, resources.settings.public_origin)
-    await no_query(request)
     identify(request, claims.user_id, claims.session_id)
     try:
-        grant = await service.refresh(resources, claims, client)
+        user, session = await service.find_refreshable(resources, claims)
+        await no_query(request)
+        grant = await service.refresh(resources, claims, user, session, client)
     except (SessionRevoked, TokenExpired) as error:
         response = response_of(error, request)
         if not isinstance(error, SessionReplaced):  # the new cookies may be there already

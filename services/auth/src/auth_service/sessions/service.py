@@ -96,15 +96,15 @@ def _key_of(email: str) -> str:
         return ""
 
 
-async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -> Grant:
-    """A new access token and, when its turn has come, a new refresh token.
+async def find_refreshable(resources: Resources, claims: RefreshClaims) -> tuple[User, Session]:
+    """Whose token it is, and the session that it may keep going.
 
     Raises:
         InvalidToken: not made with the secret of its session.
         TokenExpired: past its end, or its session is no longer in Redis.
-        SessionRevoked: ended, or this very token is an old one used again.
+        SessionRevoked: ended.
         SessionReplaced: ended by its own owner's new password, just now.
-        SessionsUnavailable, Unavailable: not now; the token stays good.
+        SessionsUnavailable, Unavailable: nobody can say.
 
     """
     rules.check_alive(claims.expires_at, time.time())
@@ -115,6 +115,20 @@ async def refresh(resources: Resources, claims: RefreshClaims, client: Client) -
     if not rules.is_of(claims, session):
         raise InvalidToken
     await _refuse_outdated(resources, session, user)
+    return user, session
+
+
+async def refresh(
+    resources: Resources, claims: RefreshClaims, user: User, session: Session, client: Client
+) -> Grant:
+    """A new access token and, when its turn has come, a new refresh token.
+
+    Raises:
+        SessionRevoked, SessionReplaced: ended meanwhile, or this very token is used again.
+        TokenExpired: its session ran out meanwhile.
+        SessionsUnavailable, Unavailable: not now; the token stays good.
+
+    """
     now = time.time_ns() // 1_000_000
     interval = int(resources.settings.rotation_interval_seconds * 1000)
     outcome, generation, rotated_ms = await resources.sessions.rotate(
