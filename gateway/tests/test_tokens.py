@@ -21,11 +21,9 @@ ROUTES = [
     ("PATCH", "/api/v1/expenses/0190-x"),
     ("DELETE", "/api/v1/expenses/0190-x"),
     ("POST", "/api/v1/expenses/bulk"),
-    ("GET", "/api/v1/expenses/docs"),
     ("GET", "/api/v1/categories"),
     ("PATCH", "/api/v1/categories/food"),
     ("GET", "/api/v1/changes"),
-    ("GET", "/api/v1/currencies"),
     ("GET", "/api/v1/auth/me"),
     ("PATCH", "/api/v1/auth/me"),
 ]
@@ -54,6 +52,29 @@ def test_the_service_sees_an_access_token_in_its_place(stack: Stack, method: str
         assert report["body_bytes"] == 2
         assert values(report, "authorization") == [ACCESS]
         assert "ea_pat_" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/currencies"),
+        ("HEAD", "/api/v1/currencies"),
+        ("POST", "/api/v1/currencies"),
+        ("GET", "/api/v1/expenses/openapi.json"),
+        ("GET", "/api/v1/expenses/docs"),
+        ("GET", "/api/v1/expenses/docs/start.js"),
+    ],
+)
+def test_what_everybody_may_read_needs_no_exchange(stack: Stack, method: str, path: str) -> None:
+    """A token that is not good takes nothing away, and no service sees it."""
+    before = len(exchanges(stack))
+    headers = {"Authorization": "Bearer ea_pat_401", "Cookie": "ea_access=1"}
+    answer = stack.client.request(method, path, headers=headers, content=b"{}" if method == "POST" else None)
+    assert answer.status_code == 200
+    assert len(exchanges(stack)) == before
+    if method != "HEAD":
+        assert (answer.json()["service"], answer.json()["path"]) == ("expenses", path)
+        assert not {"authorization", "cookie"} & {name for name, _ in answer.json()["headers"]}
 
 
 def test_an_import_is_exchanged_before_its_body_is_here(stack: Stack) -> None:
@@ -131,7 +152,7 @@ def test_other_routes_of_auth_get_it_as_it_is(stack: Stack, path: str) -> None:
 
 
 def test_what_the_exchange_sees(stack: Stack) -> None:
-    """No body, no cookie, and of the client what the gateway knows, not what the client says."""
+    """No body, and of the client what the gateway knows, not what the client says."""
     forged = {
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Host": "evil.example",
@@ -151,12 +172,13 @@ def test_what_the_exchange_sees(stack: Stack) -> None:
     headers = dict(received["headers"])
     assert (received["method"], received["body_bytes"]) == ("GET", 0)
     assert headers["authorization"] == f"Bearer {PERSONAL}"
+    assert headers["cookie"] == "ea_access=1"  # both together are auth's to refuse
     assert (headers["x-request-id"], headers["user-agent"]) == ("rid-x", "script/1")
     assert headers["x-forwarded-for"] == headers["x-real-ip"] == "127.0.0.2"
     assert headers["x-forwarded-host"] == f"127.0.0.1:{stack.port}"
     assert (headers["x-forwarded-method"], headers["x-forwarded-uri"]) == ("POST", "/api/v1/expenses")
     assert headers["x-forwarded-proto"] == "http"
-    assert not {"cookie", "x-other", "forwarded", "content-length", "content-type"} & set(headers)
+    assert not {"x-other", "forwarded", "content-length", "content-type"} & set(headers)
 
 
 def test_a_hop_by_hop_header_does_not_carry_it_past_the_exchange(stack: Stack) -> None:
