@@ -17,6 +17,7 @@ from expenses_service.app import create_app
 from expenses_service.database import Database
 from expenses_service.settings import Settings
 from tests import postgres as servers
+from tests.declared import DeclaredTransport
 from tests.jwks_server import JwksServer
 from tests.tokens import SigningKey, access_claims, key_set, user_id
 from tests.valkey import Valkey
@@ -160,7 +161,7 @@ async def bob(app: FastAPI, signing_key: SigningKey) -> AsyncIterator[httpx.Asyn
 
 
 def client_of(app: FastAPI, token: str | None = None) -> httpx.AsyncClient:
-    """A client of `app` with `token` as its bearer."""
+    """A client of `app` with `token` as its bearer; its answers have to be declared ones."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    transport = httpx.ASGITransport(app=app)
+    transport = DeclaredTransport(app)
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)

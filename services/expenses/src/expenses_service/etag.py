@@ -9,6 +9,9 @@ from starlette.requests import HTTPConnection
 from expenses_service.errors import FieldError, ValidationFailed
 
 DIGEST_BYTES = 16
+FIELD_PATTERN = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+"""For the specification: how If-Match is written. More white space is read as well."""
+
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _LIST = re.compile(rf"\s*(?:{_TAG.pattern})(?:\s*,\s*{_TAG.pattern})*\s*")
 

@@ -10,70 +10,28 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 
-from expenses_service.problems import MEDIA_TYPE, document
+from expenses_service import answers
+from expenses_service.cookies import access_cookie
 
-PROBLEM = "Problem"
-SECURITY: Mapping[str, Mapping[str, str]] = {
-    "cookie": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "__Host-ea_access",
-        "description": "The access token in its HttpOnly cookie; over http://localhost: ea_access.",
-    },
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "The access token in the Authorization header, in place of the cookie.",
-    },
-}
+HTTPS = "https://expenses.example.com"  # the profile that the snapshot is of
+COMPONENT = "#/components/schemas/{model}"
 SIGNED_IN: Sequence[Mapping[str, Sequence[str]]] = ({"cookie": []}, {"bearer": []})
-CODES: Mapping[int, str] = {
-    400: "malformed_json",
-    401: "not_authenticated",
-    403: "cross_site_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    409: "conflict",
-    410: "resync_required",
-    412: "version_conflict",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    422: "validation_error",
-    429: "rate_limited",
-    500: "internal_error",
-    503: "unavailable",
-}
 
 
 def request_body(model: type[BaseModel], media: Sequence[str], example: object) -> dict[str, Any]:
     """For `openapi_extra`: the body that `requests.json_body` reads."""
-    schema = _whole(model.model_json_schema())
+    whole = model.model_json_schema(ref_template=COMPONENT)
+    named = whole.pop("$defs", {}) | {model.__name__: whole}
+    schema = {"$ref": COMPONENT.format(model=model.__name__), "$defs": named}
     content = {kind: {"schema": schema, "example": example} for kind in media}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _whole(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` with its definitions in their places: a reference would lead out of it."""
-    definitions = schema.pop("$defs", {})
-
-    def put_in(part: Any) -> Any:  # noqa: ANN401 - any JSON
-        if isinstance(part, list):
-            return [put_in(each) for each in part]
-        if not isinstance(part, dict):
-            return part
-        if "$ref" in part:
-            return put_in(definitions[part["$ref"].removeprefix("#/$defs/")])
-        return {name: put_in(each) for name, each in part.items()}
-
-    whole: dict[str, Any] = put_in(schema)
-    return whole
-
-
 def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
     """For `openapi_extra`: the parameters that `requests.query` reads."""
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(ref_template=COMPONENT)
     required = schema.get("required", [])
+    named = {"$defs": schema["$defs"]} if "$defs" in schema else {}
     return {
         "parameters": [
             {
@@ -81,7 +39,7 @@ def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
                 "in": "query",
                 "required": name in required,
                 "description": member.get("description", name),
-                "schema": _value(member),
+                "schema": _value(member) | named,
                 "style": "form",
                 "explode": False,
             }
@@ -102,69 +60,71 @@ def _value(member: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses`: the problem documents that an operation can answer with."""
-    return {status: _problem_response(status) for status in sorted({*statuses, 500, 503})}
+    """For `responses`: what an operation can answer with beside what all of its kind can."""
+    return {status: {"description": answers.ERRORS[status].description} for status in statuses}
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    code = CODES[status]
-    example = document(status, code, "…", instance="/api/v1/…", request_id="4bf92f3577b34da6")
-    content = {
-        MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}, "example": example}
-    }
-    headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
-    named = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
-    if status in named:
-        headers[named[status]] = {"schema": {"type": "string"}}
-    return {
-        "description": code.replace("_", " ").capitalize(),
-        "content": content,
-        "headers": headers,
-    }
-
-
-def _problem_schema() -> dict[str, Any]:
-    text = {"type": "string"}
-    member = dict.fromkeys(("code", "detail", "pointer", "parameter", "header", "suggestion"), text)
-    errors = {"type": "array", "maxItems": 50, "items": {
-        "type": "object", "required": ["code", "detail"], "properties": member}}  # fmt: skip
-    names = ("type", "title", "code", "detail", "instance", "request_id")
-    return {
-        "type": "object",
-        "description": "A problem document (RFC 9457); programs switch on `code`.",
-        "required": [*names, "status", "errors"],
-        "properties": {
-            **dict.fromkeys(names, text),
-            "status": {"type": "integer"},
-            "errors": errors,
-        },
-    }
-
-
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, secure: bool) -> None:
     """Make `app.openapi()` give the whole document, once."""
 
     def whole() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                openapi_version="3.1.0",
-                routes=app.routes,
-            )
-            components = schema.setdefault("components", {})
-            components["securitySchemes"] = SECURITY
-            schemas = components.setdefault("schemas", {})
-            schemas[PROBLEM] = _problem_schema()
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            _drop_default_422(schema)
-            _put_examples_back(app, schema)
-            app.openapi_schema = schema
+            app.openapi_schema = _document(app, secure=secure)
         return app.openapi_schema
 
     app.openapi = whole  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _document(app: FastAPI, *, secure: bool) -> dict[str, Any]:
+    document: dict[str, Any] = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        openapi_version="3.1.0",
+        routes=app.routes,
+    )
+    _drop_default_422(document)
+    _put_examples_back(app, document)
+    components = document.setdefault("components", {})
+    components |= answers.components()
+    components["securitySchemes"] = _security(access_cookie(secure=secure))
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas[answers.PROBLEM] = answers.PROBLEM_SCHEMA
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            answers.complete(operation)
+    document["paths"] = _without_definitions(document["paths"], schemas)
+    return document
+
+
+def _security(cookie: str) -> dict[str, dict[str, str]]:
+    return {
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie,
+            "description": "The access token in its HttpOnly cookie.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token in the Authorization header, in place of the cookie.",
+        },
+    }
+
+
+def _without_definitions(node: Any, schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """`node`; the schemas that it defines for itself are moved to `schemas`."""
+    if isinstance(node, list):
+        return [_without_definitions(each, schemas) for each in node]
+    if not isinstance(node, dict):
+        return node
+    rest = {name: _without_definitions(value, schemas) for name, value in node.items()}
+    schemas |= rest.pop("$defs", {})
+    return rest
 
 
 def _drop_default_422(schema: dict[str, Any]) -> None:
@@ -200,7 +160,7 @@ def main() -> None:
     from expenses_service.app import create_app  # noqa: PLC0415 - the application imports this module
     from expenses_service.settings import Settings  # noqa: PLC0415 - the same
 
-    app = create_app(Settings.model_construct(log_level="warning"))
+    app = create_app(Settings.model_construct(log_level="warning", public_origin=HTTPS))
     json.dump(app.openapi(), sys.stdout, indent=2, sort_keys=True)
     sys.stdout.write("\n")
 

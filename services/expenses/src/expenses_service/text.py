@@ -4,13 +4,32 @@ Refused: NUL, C0 controls, lone surrogates, and white space only. Lengths count 
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, StrictStr
+from pydantic import AfterValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
 
-_CONTROLS = re.compile(r"[\x00-\x1f\ud800-\udfff]")
-_CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+CONTROLS: Final = r"\u0000-\u001F"
+CONTROLS_BUT_LINES: Final = r"\u0000-\u0008\u000B-\u001F"
+_WHITE: Final = r"\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+
+
+def pattern(controls: str, *, without: str = "", but: str = "", blank: str = "") -> str:
+    """For the specification: text without these characters, and not of white space alone.
+
+    `but` may be there though it has characters of `without`; those of `blank` are white space too.
+    In the dialect that ECMA-262, Python and Rust share. White space is what Python calls so.
+    """
+    each = f"[^{controls}{without}]"
+    each = f"({each}|{but})" if but else each
+    return f"^{each}*[^{CONTROLS}{_WHITE}{without}{blank}]{each}*$"
+
+
+LINE_PATTERN: Final = pattern(CONTROLS)
+LINES_PATTERN: Final = pattern(CONTROLS_BUT_LINES)
+
+_CONTROLS = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
+_CONTROLS_BUT_LINES = re.compile(rf"[{CONTROLS_BUT_LINES}\ud800-\udfff]")
 
 
 def line(value: str) -> str:
@@ -35,5 +54,6 @@ def _not_blank(value: str) -> str:
     return value
 
 
-Line = Annotated[StrictStr, AfterValidator(line)]
-Lines = Annotated[StrictStr, AfterValidator(lines)]
+AS_LINE: Any = Field(json_schema_extra={"pattern": LINE_PATTERN})
+AS_LINES: Any = Field(json_schema_extra={"pattern": LINES_PATTERN})
+Line = Annotated[StrictStr, AfterValidator(line), AS_LINE]

@@ -1,15 +1,18 @@
 """The usual categories and a user's changes to them."""
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from expenses_service.categories.rules import (
     USUAL,
     Category,
-    is_slug,
     merge,
     open_among,
     slug_of,
 )
+from expenses_service.categories.schemas import Slug
+
+SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 
 
 def test_the_usual_set_is_there_from_the_start() -> None:
@@ -72,9 +75,10 @@ def test_which_take_new_expenses() -> None:
 )
 def test_the_slug_that_a_name_gives(name: str, slug: str | None) -> None:
     assert slug_of(name) == slug
-    assert slug is None or is_slug(slug)
+    assert slug is None or SLUG.validate_python(slug) == slug
 
 
 @pytest.mark.parametrize("text", ["", "A", "a--b", "-a", "a-", "a b", "x" * 65, "a\n", "ä"])
 def test_what_is_no_slug(text: str) -> None:
-    assert not is_slug(text)
+    with pytest.raises(ValidationError):
+        SLUG.validate_python(text)

@@ -1,8 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
 
 from expenses_service.errors import ValidationFailed
-from expenses_service.etag import if_match, not_modified, opaque_etag, precondition
+from expenses_service.etag import FIELD_PATTERN, if_match, not_modified, opaque_etag, precondition
 
 
 def request(*headers: tuple[str, str]) -> Request:
@@ -32,6 +34,12 @@ def test_if_none_match_compares_weakly(field: str, *, matches: bool) -> None:
 )
 def test_if_match_compares_strongly(field: str, tags: set[str] | None) -> None:
     assert if_match(request(("if-match", field))) == tags
+
+
+@given(st.from_regex(FIELD_PATTERN, fullmatch=True))
+def test_what_the_specification_tells_of_if_match_is_understood(field: str) -> None:
+    tags = if_match(request(("if-match", field.rstrip("\n"))))
+    assert (tags is None) is (field == "*")
 
 
 def test_without_if_match_there_is_no_condition() -> None:

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from expenses_service.bulk.schemas import BulkBody, BulkOut
-from expenses_service.expenses.openapi import EXPENSE_EXAMPLE, KEY, REPLAYED
+from expenses_service.expenses.openapi import EXPENSE_EXAMPLE
+from expenses_service.headers import IDEMPOTENCY_KEY
 from expenses_service.openapi import SIGNED_IN, problems, request_body
 from expenses_service.problems import document
 from expenses_service.requests import JSON
@@ -48,7 +49,6 @@ BULK: Final[dict[str, Any]] = {
     "responses": {
         200: {
             "description": "What became of each operation.",
-            "headers": REPLAYED,
             "content": {"application/json": {"example": _ANSWER}},
         },
         **problems(400, 401, 403, 409, 413, 415, 422),
@@ -56,7 +56,7 @@ BULK: Final[dict[str, Any]] = {
     "openapi_extra": {
         "security": SIGNED_IN,
         "x-max-body-bytes": MAX_BODY_BYTES,
-        "parameters": [KEY],
+        "parameters": [IDEMPOTENCY_KEY],
         **request_body(BulkBody, JSON, _REQUEST),
     },
 }

@@ -10,6 +10,7 @@ from expenses_service.categories.schemas import (
     CategoryOut,
     Removal,
 )
+from expenses_service.headers import IDEMPOTENCY_KEY, IF_MATCH
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
 from expenses_service.requests import JSON, MERGE_PATCH
 
@@ -20,20 +21,6 @@ _EXAMPLE: Final = {
     "archived": False,
     "is_default": False,
     "version": 1,
-}
-_IF_MATCH: Final = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag that a write gave; a stale one is 412.",
-    "schema": {"type": "string"},
-}
-_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Names this request for 24 hours, so that a retry has no second effect.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 
@@ -62,7 +49,7 @@ CREATE: Final[dict[str, Any]] = {
     },
     "openapi_extra": {
         "security": SIGNED_IN,
-        "parameters": [_KEY],
+        "parameters": [IDEMPOTENCY_KEY],
         **request_body(CategoryDraft, JSON, {"name": "Café & Bar"}),
     },
 }
@@ -76,7 +63,7 @@ CHANGE: Final[dict[str, Any]] = {
     },
     "openapi_extra": {
         "security": SIGNED_IN,
-        "parameters": [_IF_MATCH],
+        "parameters": [IF_MATCH],
         **request_body(CategoryChanges, MERGE_PATCH, {"archived": True}),
     },
 }
@@ -91,5 +78,5 @@ DELETE: Final[dict[str, Any]] = {
         204: {"description": "Deleted."},
         **problems(400, 401, 403, 404, 409, 412, 422),
     },
-    "openapi_extra": {"security": SIGNED_IN, "parameters": [*_REMOVAL, _IF_MATCH]},
+    "openapi_extra": {"security": SIGNED_IN, "parameters": [*_REMOVAL, IF_MATCH]},
 }

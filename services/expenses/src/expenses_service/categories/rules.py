@@ -70,11 +70,6 @@ def slug_of(name: str) -> str | None:
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MAX_SLUG].strip("-") or None
 
 
-def is_slug(text: str) -> bool:
-    """Whether `text` can name a category at all."""
-    return len(text) <= MAX_SLUG and re.fullmatch(SLUG_PATTERN, text) is not None
-
-
 def added(slug: str, name: str, before: Category | None) -> Category:
     """A new category, or the next version of a deleted one."""
     version = FIRST_VERSION if before is None else before.version + 1

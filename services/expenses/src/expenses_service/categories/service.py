@@ -108,8 +108,6 @@ async def _held(
     connection: AsyncConnection, user_id: UUID, slug: str, if_match: Collection[str] | None
 ) -> Category:
     """The live category, as it stays until the transaction ends."""
-    if not rules.is_slug(slug):
-        raise NotFound
     await lock_user(connection, user_id)
     current = await repository.find(connection, user_id, slug)
     if current is None or current.deleted:

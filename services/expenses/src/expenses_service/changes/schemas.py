@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from expenses_service.changes.models import Action
-from expenses_service.expenses.fields import Count
+from expenses_service.expenses.fields import DIGITS
 from expenses_service.expenses.schemas import ExpenseOut
 
 MAX_LIMIT: Final = 1000
@@ -21,10 +21,13 @@ class ChangesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     since: Annotated[
-        Count,
+        int,
         Field(ge=0, le=LAST_SEQ, description="The `next_since` of the page before; 0 at first."),
+        DIGITS,
     ] = 0
-    limit: Annotated[Count, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Items of a page."), DIGITS] = (
+        DEFAULT_LIMIT
+    )
 
     def canonical(self) -> str:
         """The same text for the same parameters."""

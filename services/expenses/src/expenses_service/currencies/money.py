@@ -8,10 +8,11 @@ from expenses_service.currencies.rules import CURRENCIES, Currency
 
 MAX_DIGITS: Final = 15
 MAX_MINOR_UNITS: Final = 10**MAX_DIGITS - 1
-TEXT_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?$"
+MAX_TEXT: Final = 40
+TEXT_PATTERN: Final = r"^[0-9]+(\.[0-9]{1,4})?$"
+"""For the specification: no currency has more than four decimals."""
 
 _TEXT: Final = re.compile(r"(?P<sign>-?)(?P<number>[0-9]+(\.[0-9]+)?)", re.ASCII)
-_MAX_TEXT: Final = 40
 
 
 class AmountError(ValueError):
@@ -38,10 +39,10 @@ def parse_amount(value: object) -> Decimal:
 
 
 def _parse_text(text: str) -> Decimal:
-    match = _TEXT.fullmatch(text[: _MAX_TEXT + 1])
+    match = _TEXT.fullmatch(text[: MAX_TEXT + 1])
     if match is None:
         raise AmountError("amount_format", "must be digits with at most one point: 12.50")
-    if len(text) > _MAX_TEXT:
+    if len(text) > MAX_TEXT:
         raise _range_error()
     return Decimal(text)
 

@@ -4,14 +4,22 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
-from expenses_service.currencies.money import TEXT_PATTERN, AmountError, parse_amount
-from expenses_service.currencies.rules import find_currency, nearest_code
-from expenses_service.text import line, lines
+from expenses_service.categories.rules import SLUG_PATTERN
+from expenses_service.currencies.money import (
+    MAX_MINOR_UNITS,
+    MAX_TEXT,
+    TEXT_PATTERN,
+    AmountError,
+    parse_amount,
+)
+from expenses_service.currencies.rules import CURRENCIES, find_currency, nearest_code
+from expenses_service.text import AS_LINE, AS_LINES, CONTROLS, LINE_PATTERN, line, lines, pattern
 
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2999, 12, 31)
@@ -53,7 +61,7 @@ def _civil_date(value: object) -> date:
     return day
 
 
-def _count(value: object) -> object:
+def _digits(value: object) -> object:
     if isinstance(value, str) and not _DIGITS.fullmatch(value):
         raise PydanticCustomError("int_parsing", "must be a number of digits only")
     return value
@@ -80,6 +88,10 @@ def _distinct(tags: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(tags))
 
 
+def _names_are_lines(schema: dict[str, Any]) -> None:
+    schema["propertyNames"]["pattern"] = LINE_PATTERN
+
+
 def _length(most: int) -> StringConstraints:
     """From 1 to `most` code points."""
     return StringConstraints(strict=True, min_length=1, max_length=most)
@@ -91,37 +103,75 @@ Amount = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": TEXT_PATTERN, "maxLength": 40},
-                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": TEXT_PATTERN, "maxLength": MAX_TEXT},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_MINOR_UNITS},
             ],
-            "description": "Greater than zero, with at most the decimals of the currency.",
+            "description": "Greater than zero, with at most the decimals of the currency and at"
+            " most 15 digits in its minor units; as a number, with at most 15 significant digits.",
         }
     ),
 ]
-CurrencyCode = Annotated[
-    str,
-    Field(strict=True),
-    AfterValidator(_currency),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"}),
-]
+CurrencyCode = TypeAliasType(
+    "CurrencyCode",
+    Annotated[
+        str,
+        Field(strict=True),
+        AfterValidator(_currency),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "enum": list(CURRENCIES),
+                "description": "An active currency with a minor unit (ISO 4217).",
+            }
+        ),
+    ],
+)
 CivilDate = Annotated[
     date,
     BeforeValidator(_civil_date),
-    WithJsonSchema({"type": "string", "format": "date"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": "^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}$",
+            "description": "A day from 1900-01-01 to 2999-12-31.",
+        }
+    ),
 ]
-Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int)]
+DIGITS: Final = BeforeValidator(_digits)
+"""For an integer of a query, after its limits."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Description = Annotated[str, _length(200), AfterValidator(line)]
-Merchant = Annotated[str, _length(120), AfterValidator(line)]
-Notes = Annotated[str, _length(2000), AfterValidator(lines)]
-Source = Annotated[str, _length(40), AfterValidator(line)]
-ExternalId = Annotated[str, _length(120), AfterValidator(line)]
-Slug = Annotated[str, _length(64), AfterValidator(line)]
-Tag = Annotated[str, _length(MAX_TAG), AfterValidator(line), AfterValidator(_tag)]
+Description = Annotated[str, _length(200), AfterValidator(line), AS_LINE]
+Merchant = Annotated[str, _length(120), AfterValidator(line), AS_LINE]
+Notes = Annotated[str, _length(2000), AfterValidator(lines), AS_LINES]
+Source = Annotated[str, _length(40), AfterValidator(line), AS_LINE]
+ExternalId = Annotated[str, _length(120), AfterValidator(line), AS_LINE]
+Slug = Annotated[
+    str,
+    _length(64),
+    AfterValidator(line),
+    Field(json_schema_extra={"pattern": SLUG_PATTERN}),  # another text is no category's
+]
+Tag = Annotated[
+    str,
+    _length(MAX_TAG),
+    AfterValidator(line),
+    AfterValidator(_tag),
+    Field(json_schema_extra={"pattern": pattern(CONTROLS, without=",")}),
+]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
 MetadataKey = Annotated[str, _length(40), AfterValidator(line)]
-MetadataValue = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(line)]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA)]
+MetadataValue = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=500),
+    AfterValidator(line),
+    Field(json_schema_extra={"pattern": f"^$|{LINE_PATTERN}"}),
+]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue],
+    Field(max_length=MAX_METADATA, json_schema_extra=_names_are_lines),
+]
 MetadataChanges = Annotated[
-    dict[MetadataKey, MetadataValue | None], Field(max_length=2 * MAX_METADATA)
+    dict[MetadataKey, MetadataValue | None],
+    Field(max_length=2 * MAX_METADATA, json_schema_extra=_names_are_lines),
 ]

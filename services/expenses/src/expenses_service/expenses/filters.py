@@ -11,11 +11,12 @@ from pydantic_core import PydanticCustomError
 
 from expenses_service.currencies.money import AmountError, amount_text, minor_units
 from expenses_service.currencies.rules import CURRENCIES
-from expenses_service.expenses.fields import CivilDate, CurrencyCode, Merchant, Slug, Tag
+from expenses_service.expenses.fields import CivilDate, CurrencyCode, Merchant, Tag
 from expenses_service.expenses.models import Kind, PaymentMethod
 from expenses_service.expenses.parameters import (
     Bound,
     Instant,
+    Name,
     Names,
     Several,
     Words,
@@ -33,7 +34,7 @@ class Filters(BaseModel):
     )
     to: Annotated[CivilDate | None, Field(description="Last day, inclusive.")] = None
     category: Annotated[
-        Several[Slug] | None, Field(description="One of these.", examples=[["food", "travel"]])
+        Several[Name] | None, Field(description="One of these.", examples=[["food", "travel"]])
     ] = None
     tag: Annotated[Several[Tag] | None, Field(description="See tag_mode.")] = None
     tag_mode: Annotated[

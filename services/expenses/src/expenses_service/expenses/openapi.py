@@ -11,29 +11,16 @@ from expenses_service.expenses.schemas import (
     ListQuery,
     PutQuery,
 )
+from expenses_service.headers import IDEMPOTENCY_KEY, IF_MATCH
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
 from expenses_service.requests import JSON, MERGE_PATCH
+from expenses_service.text import CONTROLS, pattern
 
 _TEXT: Final = {"schema": {"type": "string"}}
 _STRONG: Final = {"ETag": {**_TEXT, "description": 'The version in quotes, such as `"3"`.'}}
 REPLAYED: Final = {"Idempotency-Replayed": {**_TEXT, "description": "`true` on a replay."}}
 _SECURITY: Final = {"security": SIGNED_IN}
 
-_IF_MATCH: Final = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag that was read; a stale one is 412.",
-    "schema": {"type": "string"},
-    "example": '"1"',
-}
-KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Names this request for 24 hours, so that a retry has no second effect.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
 _DRAFT_EXAMPLE: Final = {
     "amount": "12.50",
     "currency": "EUR",
@@ -92,7 +79,7 @@ CREATE: Final[dict[str, Any]] = {
     },
     "openapi_extra": {
         **_SECURITY,
-        "parameters": [KEY],
+        "parameters": [IDEMPOTENCY_KEY],
         **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),
     },
 }
@@ -117,7 +104,7 @@ CHANGE: Final[dict[str, Any]] = {
     },
     "openapi_extra": {
         **_SECURITY,
-        "parameters": [_IF_MATCH],
+        "parameters": [IF_MATCH],
         **request_body(ExpenseChanges, MERGE_PATCH, {"amount": "13.00", "notes": None}),
     },
 }
@@ -130,7 +117,7 @@ DELETE: Final[dict[str, Any]] = {
         204: {"description": "Deleted."},
         **problems(400, 401, 403, 404, 412, 422),
     },
-    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH]},
+    "openapi_extra": {**_SECURITY, "parameters": [IF_MATCH]},
 }
 
 RESTORE: Final[dict[str, Any]] = {
@@ -140,21 +127,23 @@ RESTORE: Final[dict[str, Any]] = {
         200: _answer("The live expense.", EXPENSE_EXAMPLE, {**_STRONG, **REPLAYED}),
         **problems(400, 401, 403, 404, 409, 412, 422),
     },
-    "openapi_extra": {**_SECURITY, "parameters": [_IF_MATCH, KEY]},
+    "openapi_extra": {**_SECURITY, "parameters": [IF_MATCH, IDEMPOTENCY_KEY]},
 }
 
+# An encoded slash and its like do not pass the gateway, which also resolves dots.
+_PLAIN: Final = pattern(CONTROLS, without=r"/\\;%?#", blank=".")
 _NAMES: Final = [
     {
         "name": name,
         "in": "path",
         "required": True,
         "description": description,
-        "schema": {"type": "string", "minLength": 1, "maxLength": most},
+        "schema": {"type": "string", "minLength": 1, "maxLength": most, "pattern": _PLAIN},
         "example": example,
     }
     for name, description, most, example in (
         ("source", "The other system.", 40, "bank"),
-        ("external_id", "Its name for the expense; all that follows.", 120, "2026-05-31/7"),
+        ("external_id", "Its name for the expense; all that follows.", 120, "2026-05-31.7"),
     )
 ]
 _IF_NONE_MATCH: Final = {
@@ -182,7 +171,7 @@ PUT: Final[dict[str, Any]] = {
         "parameters": [
             *_NAMES,
             *query_parameters(PutQuery)["parameters"],
-            _IF_MATCH,
+            IF_MATCH,
             _IF_NONE_MATCH,
         ],
         **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),

@@ -4,13 +4,20 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from expenses_service.currencies.money import TEXT_PATTERN
+from expenses_service.currencies.money import MAX_TEXT, TEXT_PATTERN
 from expenses_service.expenses.fields import Amount
-from expenses_service.text import line
+from expenses_service.text import AS_LINE, CONTROLS, line, pattern
 
 Item = TypeVar("Item")
 
@@ -71,36 +78,45 @@ def one_currency(info: ValidationInfo) -> str | None:
     return currencies[0]
 
 
-def _values(pattern: str) -> FieldInfo:
-    """For the specification: how many, and each of `pattern` unless it is one of a few."""
+def _values(pattern: str | None = None) -> FieldInfo:
+    """For the specification: how many values, and of which pattern when not that of their kind."""
 
     def tell(schema: dict[str, Any]) -> None:
         schema |= {"minItems": 1, "maxItems": MAX_VALUES}
-        if not {"enum", "const"} & schema["items"].keys():
-            schema["items"].setdefault("pattern", pattern)
+        if pattern is not None:
+            schema["items"]["pattern"] = pattern
 
     told: FieldInfo = Field(json_schema_extra=tell)
     return told
 
 
 Several = Annotated[
-    tuple[Item, ...],
-    BeforeValidator(_separated),
-    AfterValidator(_settled),
-    _values("^[^,]+$"),
+    tuple[Item, ...], BeforeValidator(_separated), AfterValidator(_settled), _values()
 ]
 Names = Annotated[
     tuple[Item, ...],
     BeforeValidator(_separated_names),
     AfterValidator(_settled),
-    _values("^([^,]|, )+$"),
+    _values(pattern(CONTROLS, without=",", but=", ")),
 ]
-Bound = Annotated[Amount, WithJsonSchema({"type": "string", "pattern": TEXT_PATTERN})]
+Name = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=64),
+    AfterValidator(line),
+    Field(json_schema_extra={"pattern": pattern(CONTROLS, without=",")}),
+]
+Bound = Annotated[
+    Amount, WithJsonSchema({"type": "string", "pattern": TEXT_PATTERN, "maxLength": MAX_TEXT})
+]
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_INSTANT.pattern}$"}),
 ]
 Words = Annotated[
-    str, Field(min_length=1, max_length=MAX_QUERY), AfterValidator(line), AfterValidator(_has_words)
+    str,
+    Field(min_length=1, max_length=MAX_QUERY),
+    AfterValidator(line),
+    AfterValidator(_has_words),
+    AS_LINE,
 ]

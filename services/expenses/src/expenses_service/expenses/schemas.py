@@ -4,12 +4,13 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from expenses_service.expenses.fields import (
+    DIGITS,
     Amount,
     CivilDate,
-    Count,
     CurrencyCode,
     Description,
     ExternalId,
@@ -32,12 +33,17 @@ DEFAULT_LIMIT: Final = 50
 MAX_CURSOR: Final = 100
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
+_BOTH_NAMES_OR_NONE: Final[JsonDict] = {
+    "if": {"required": ["source"], "properties": {"source": {"type": "string"}}},
+    "then": {"required": ["external_id"], "properties": {"external_id": {"type": "string"}}},
+    "else": {"properties": {"external_id": {"type": "null"}}},
+}
 
 
 class ExpenseDraft(BaseModel):
     """A new expense. `null` is as good as absent, where it is allowed."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(**_STRICT, json_schema_extra=_BOTH_NAMES_OR_NONE)
 
     kind: Kind = "expense"
     amount: Amount
@@ -63,7 +69,9 @@ class ExpenseDraft(BaseModel):
 class ExpenseChanges(BaseModel):
     """A JSON Merge Patch (RFC 7396): absent keeps, null clears; metadata is merged by key."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(
+        **_STRICT, json_schema_extra={"dependentRequired": {"currency": ["amount"]}}
+    )
 
     kind: Kind = "expense"
     amount: Annotated[Amount, Field(default=None)]
@@ -108,11 +116,9 @@ class ListQuery(Filters):
         SortName,
         Field(description="`-` is descending; by amount needs exactly one currency. Ties by id."),
     ] = "-spent_on"
-    limit: Annotated[
-        Count,
-        Field(ge=1, le=MAX_LIMIT, description="Items of a page."),
-        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
-    ] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Items of a page."), DIGITS] = (
+        DEFAULT_LIMIT
+    )
     cursor: Annotated[
         str | None,
         Field(min_length=1, max_length=MAX_CURSOR, description="`next_cursor` of the page before."),

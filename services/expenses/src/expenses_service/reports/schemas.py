@@ -36,9 +36,13 @@ GroupBy = Annotated[
     BeforeValidator(_keys),
     WithJsonSchema(
         {
-            "type": "string",
-            "description": "One or two of: " + ", ".join(GroupKey) + "; comma-separated.",
-            "examples": ["category,month"],
+            "type": "array",
+            "items": {"type": "string", "enum": list(GroupKey)},
+            "minItems": 1,
+            "maxItems": MAX_KEYS,
+            "uniqueItems": True,
+            "description": "One or two; the groups come in their order.",
+            "examples": [["category", "month"]],
         }
     ),
 ]

@@ -1,0 +1,37 @@
+"""What the specification says of text is what the service takes, character by character."""
+
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from expenses_service.text import LINE_PATTERN, LINES_PATTERN, line, lines
+
+# All of the first plane but the halves, and every 257th of the others.
+CODES = [*range(0xD800), *range(0xE000, 0x10000), *range(0x10000, sys.maxunicode + 1, 257)]
+CHARACTERS = [chr(code) for code in CODES]
+
+
+def takes(check: Callable[[str], str], text: str) -> bool:
+    try:
+        return check(text) == text
+    except PydanticCustomError:
+        return False
+
+
+@pytest.mark.parametrize(("check", "pattern"), [(line, LINE_PATTERN), (lines, LINES_PATTERN)])
+@pytest.mark.parametrize("place", ["{}", "a{}", "{}a", "a{}a", " {} "])
+def test_the_pattern_of_text_takes_what_the_service_takes(
+    check: Callable[[str], str], pattern: str, place: str
+) -> None:
+    told = re.compile(pattern)
+    texts = (place.replace("{}", character) for character in CHARACTERS)
+    assert [text for text in texts if takes(check, text) is not bool(told.fullmatch(text))] == []
+
+
+@pytest.mark.parametrize("half", ["\ud800", "a\udfff", "\udc00\ud800"])
+def test_half_a_character_is_no_text(half: str) -> None:
+    assert not takes(line, half)
+    assert not takes(lines, half)
