@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from auth_service.app import create_app
 from auth_service.errors import Unavailable
 from auth_service.settings import Settings
+from tests.declared import DeclaredTransport
 
 BASE_URL = "http://localhost:8080"
 AUTH = "/api/v1/auth"
@@ -36,8 +37,8 @@ async def _is_ready(app: FastAPI) -> bool:
 
 
 def client_of(app: FastAPI, **headers: str) -> httpx.AsyncClient:
-    """A client with a cookie jar of its own."""
-    transport = httpx.ASGITransport(app=app)
+    """A client with a cookie jar of its own; its answers have to be declared ones."""
+    transport = DeclaredTransport(app)
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
 

@@ -65,5 +65,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(router)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, secure=settings.secure)
     return app

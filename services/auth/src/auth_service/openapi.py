@@ -7,75 +7,39 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 
-from auth_service.problems import MEDIA_TYPE, document
+from auth_service.answers import ERRORS, PROBLEM, PROBLEM_SCHEMA, complete, components
+from auth_service.cookies import CookieProfile
 
-PROBLEM = "Problem"
-SECURITY: Mapping[str, Mapping[str, str]] = {
-    "cookie": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "__Host-ea_access",
-        "description": "The access token in its HttpOnly cookie; over http://localhost: ea_access.",
-    },
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "The access token in the Authorization header, in place of the cookie.",
-    },
-    "refresh": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "__Secure-ea_refresh",
-        "description": "The refresh token, HttpOnly; over http://localhost: ea_refresh.",
-    },
-}
+HTTPS = "https://expenses.example.com"  # the profile that the snapshot is of
+COMPONENT = "#/components/schemas/{model}"
 SIGNED_IN: Sequence[Mapping[str, Sequence[str]]] = ({"cookie": []}, {"bearer": []})
-HEADERS: Mapping[int, Sequence[str]] = {
-    401: ("WWW-Authenticate",),
-    405: ("Allow",),
-    429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
-    503: ("Retry-After",),
-}
-CODES: Mapping[int, str] = {
-    400: "malformed_json",
-    401: "not_authenticated",
-    403: "cross_site_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    409: "conflict",
-    410: "resync_required",
-    412: "version_conflict",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    422: "validation_error",
-    429: "rate_limited",
-    500: "internal_error",
-    503: "unavailable",
-}
 
 
 def request_body(model: type[BaseModel], media: Sequence[str], example: object) -> dict[str, Any]:
     """For `openapi_extra`: the body that `requests.json_body` reads."""
-    schema = model.model_json_schema()
+    whole = model.model_json_schema(ref_template=COMPONENT)
+    named = whole.pop("$defs", {}) | {model.__name__: whole}
+    schema = {"$ref": COMPONENT.format(model=model.__name__), "$defs": named}
     content = {kind: {"schema": schema, "example": example} for kind in media}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
     """For `openapi_extra`: the parameters that `requests.query` reads."""
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(ref_template=COMPONENT)
     required = schema.get("required", [])
+    named = {"$defs": schema["$defs"]} if "$defs" in schema else {}
     return {
         "parameters": [
             {
                 "name": name,
                 "in": "query",
                 "required": name in required,
-                "description": member.pop("description", name),
-                "schema": member,
+                "description": member.get("description", name),
+                "schema": _value(member) | named,
                 "style": "form",
                 "explode": False,
             }
@@ -84,78 +48,104 @@ def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def _value(member: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter's value: it is there or absent, and never null."""
+    told = {name: part for name, part in member.items() if name not in {"title", "description"}}
+    for option in told.pop("anyOf", []):
+        if option != {"type": "null"}:
+            told |= option
+    if told.get("default", ...) is None:
+        del told["default"]
+    return told
+
+
 def answers(
-    good: Mapping[int, type[BaseModel] | None], *problems: int
+    good: Mapping[int, type[BaseModel] | None], *problems: int, headers: Sequence[str] = ()
 ) -> dict[int | str, dict[str, Any]]:
-    """For `responses`: the good ones with their bodies, then the problem documents."""
+    """For `responses`: what only this operation answers; `complete` adds the rest.
+
+    `headers` are those of its good answers that do not follow from what it is.
+    """
     named = {204: "Done", 304: "Not modified"}
     bodies: dict[int | str, dict[str, Any]] = {
         status: {
             "description": named.get(status, "Successful"),
+            "headers": {name: {} for name in headers},
             **({"model": body} if body else {}),
         }
         for status, body in good.items()
     }
-    return bodies | {status: _problem_response(status) for status in sorted({*problems, 500, 503})}
+    return bodies | {status: {"description": ERRORS[status].description} for status in problems}
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    code = CODES[status]
-    example = document(status, code, "…", instance="/api/v1/…", request_id="4bf92f3577b34da6")
-    content = {
-        MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}, "example": example}
-    }
-    headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
-    for name in HEADERS.get(status, ()):
-        headers[name] = {"schema": {"type": "string"}}
-    return {
-        "description": code.replace("_", " ").capitalize(),
-        "content": content,
-        "headers": headers,
-    }
-
-
-def _problem_schema() -> dict[str, Any]:
-    text = {"type": "string"}
-    member = dict.fromkeys(("code", "detail", "pointer", "parameter", "header", "suggestion"), text)
-    errors = {"type": "array", "maxItems": 50, "items": {
-        "type": "object", "required": ["code", "detail"], "properties": member}}  # fmt: skip
-    names = ("type", "title", "code", "detail", "instance", "request_id")
-    return {
-        "type": "object",
-        "description": "A problem document (RFC 9457); programs switch on `code`.",
-        "required": [*names, "status", "errors"],
-        "properties": {
-            **dict.fromkeys(names, text),
-            "status": {"type": "integer"},
-            "errors": errors,
-        },
-    }
-
-
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, secure: bool) -> None:
     """Make `app.openapi()` give the whole document, once."""
 
     def whole() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                openapi_version="3.1.0",
-                routes=app.routes,
-            )
-            components = schema.setdefault("components", {})
-            components["securitySchemes"] = SECURITY
-            schemas = components.setdefault("schemas", {})
-            schemas[PROBLEM] = _problem_schema()
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            _drop_default_422(schema)
-            app.openapi_schema = schema
+            app.openapi_schema = _document(app, secure=secure)
         return app.openapi_schema
 
     app.openapi = whole  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _document(app: FastAPI, *, secure: bool) -> dict[str, Any]:
+    document: dict[str, Any] = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        openapi_version="3.1.0",
+        routes=app.routes,
+    )
+    _drop_default_422(document)
+    _put_examples_back(app, document)
+    shared = document.setdefault("components", {})
+    shared |= components()
+    cookies = CookieProfile(secure)
+    shared["securitySchemes"] = _security(cookies.access, cookies.refresh)
+    schemas = shared.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas[PROBLEM] = PROBLEM_SCHEMA
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            complete(operation)
+    document["paths"] = _without_definitions(document["paths"], schemas)
+    return document
+
+
+def _security(access: str, refresh: str) -> dict[str, dict[str, str]]:
+    return {
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": access,
+            "description": "The access token in its HttpOnly cookie.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token in the Authorization header, in place of the cookie.",
+        },
+        "refresh": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": refresh,
+            "description": "The refresh token in its HttpOnly cookie.",
+        },
+    }
+
+
+def _without_definitions(node: Any, schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """`node`; the schemas that it defines for itself are moved to `schemas`."""
+    if isinstance(node, list):
+        return [_without_definitions(each, schemas) for each in node]
+    if not isinstance(node, dict):
+        return node
+    rest = {name: _without_definitions(value, schemas) for name, value in node.items()}
+    schemas |= rest.pop("$defs", {})
+    return rest
 
 
 def _drop_default_422(schema: dict[str, Any]) -> None:
@@ -167,12 +157,31 @@ def _drop_default_422(schema: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
 
 
+def _put_examples_back(app: FastAPI, schema: dict[str, Any]) -> None:
+    """FastAPI drops every null, also those that examples are about."""
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = schema["paths"][route.path_format][method.lower()]
+            for status, answer in route.responses.items():
+                _put_back(answer, operation["responses"].get(str(status), {}))
+            if "requestBody" in (route.openapi_extra or {}):
+                _put_back(route.openapi_extra["requestBody"], operation["requestBody"])
+
+
+def _put_back(meant: Mapping[str, Any], shown: dict[str, Any]) -> None:
+    for media, content in shown.get("content", {}).items():
+        if "example" in content:
+            content["example"] = meant["content"][media]["example"]
+
+
 def main() -> None:
     """Write the specification of the routes to standard output: `make openapi`."""
     from auth_service.app import create_app  # noqa: PLC0415 - the application imports this module
     from auth_service.settings import Settings  # noqa: PLC0415 - the same
 
-    app = create_app(Settings.model_construct(log_level="warning"))
+    app = create_app(Settings.model_construct(log_level="warning", public_origin=HTTPS))
     json.dump(app.openapi(), sys.stdout, indent=2, sort_keys=True)
     sys.stdout.write("\n")
 

@@ -20,6 +20,7 @@ from auth_service.throttles.repository import ThrottleStore
 from auth_service.throttles.service import Throttle
 from tests import postgres as servers
 from tests.actors import AUTH, BASE_URL, PASSWORD, client_of, register, sign_in, started
+from tests.declared import DeclaredTransport
 
 ADA = {"email": "ada@example.com", "password": PASSWORD}
 WRONG = ADA | {"password": "not the right one"}
@@ -58,7 +59,7 @@ async def clocked(app: FastAPI) -> AsyncIterator[Clock]:
 
 def client_at(app: FastAPI, address: str) -> httpx.AsyncClient:
     """A client whose connection comes from `address`."""
-    transport = httpx.ASGITransport(app=app, client=(address, 40_000))
+    transport = DeclaredTransport(app, client=(address, 40_000))
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL)
 
 

@@ -8,8 +8,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic_core import PydanticCustomError
 
 from auth_service.accounts.models import User
-from auth_service.accounts.rules import MAX_PASSWORD, MIN_PASSWORD, email_key, is_time_zone
-from auth_service.text import Line, line
+from auth_service.accounts.rules import (
+    MAX_EMAIL,
+    MAX_PASSWORD,
+    MIN_PASSWORD,
+    email_key,
+    is_time_zone,
+)
+from auth_service.text import AS_LINE, Line, line
 
 
 def _email(value: str) -> str:
@@ -43,9 +49,17 @@ def instant(value: datetime) -> str:
 
 
 valid_unicode = AfterValidator(_utf8)
-Email = Annotated[StrictStr, AfterValidator(_email)]
-TimeZone = Annotated[Line, AfterValidator(_time_zone)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=120), AfterValidator(line)]
+Email = Annotated[
+    StrictStr,
+    AfterValidator(_email),
+    Field(json_schema_extra={"format": "email", "maxLength": MAX_EMAIL}),
+]
+TimeZone = Annotated[
+    Line,
+    AfterValidator(_time_zone),
+    Field(description="A name of the IANA time zone database.", examples=["Europe/Vienna"]),
+]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=120), AfterValidator(line), AS_LINE]
 NewPassword = Annotated[
     StrictStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD), valid_unicode
 ]

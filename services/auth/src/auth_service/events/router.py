@@ -23,7 +23,7 @@ USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
     PATH,
     operation_id="events_list",
     summary="What happened to your account",
-    responses=answers({200: Events, 304: None}, 400, 401, 403, 422),
+    responses=answers({200: Events, 304: None}, headers=["Link"]),
     openapi_extra={"security": SIGNED_IN} | query_parameters(EventQuery),
 )
 async def list_events(

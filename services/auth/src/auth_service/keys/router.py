@@ -17,7 +17,7 @@ router = APIRouter(tags=["keys"])
     "/.well-known/jwks.json",
     operation_id="keys_list",
     summary="The public keys that verify tokens",
-    responses=answers({200: KeySet, 304: None}, 422),
+    responses=answers({200: KeySet, 304: None}),
 )
 async def list_keys(
     request: Request,

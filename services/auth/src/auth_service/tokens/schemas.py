@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from auth_service.accounts.schemas import Instant
-from auth_service.text import line
+from auth_service.text import AS_LINE, line
 from auth_service.tokens.models import PersonalToken
 from auth_service.tokens.rules import MAX_LIFE, MAX_NAME, SCOPES, instant
 
@@ -47,9 +47,13 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME), AfterValidator(line)]
+    name: Annotated[
+        StrictStr, Field(min_length=1, max_length=MAX_NAME), AfterValidator(line), AS_LINE
+    ]
     scopes: Annotated[
-        list[Scope], Field(min_length=1, max_length=len(SCOPES)), AfterValidator(_distinct)
+        list[Scope],
+        Field(min_length=1, max_length=len(SCOPES), json_schema_extra={"uniqueItems": True}),
+        AfterValidator(_distinct),
     ]
     expires_at: Annotated[datetime | None, BeforeValidator(_instant), AfterValidator(_future)] = (
         None

@@ -1,0 +1,64 @@
+"""The headers of the specification: what answers have, and what requests may have."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_TEXT: Final = {"type": "string"}
+_ONE_TAG: Final = '(W/)?"[!#-~]*"'
+
+
+def _answered(description: str, *, always: bool = False, **schema: object) -> dict[str, Any]:
+    """`always`: wherever it is declared."""
+    told = {"description": description, "schema": {**_TEXT, **schema}}
+    return {**told, "required": True} if always else told
+
+
+ANSWERED: Final[Mapping[str, dict[str, Any]]] = {
+    "X-Request-ID": _answered(
+        "The request's own, if it is of these characters, else a new one; it is in the logs.",
+        pattern="^[A-Za-z0-9._-]{1,128}$",
+    ),
+    "Cache-Control": _answered("Who may keep the answer, and for how long (RFC 9111)."),
+    "Vary": _answered("Answers differ by credentials.", always=True),
+    "ETag": _answered("For If-None-Match and If-Match.", always=True, pattern='^"[!#-~]+"$'),
+    "Location": _answered("The path of what was made.", always=True, format="uri-reference"),
+    "Link": _answered('The next page: `<…>; rel="next"`; not on the last one.'),
+    "Set-Cookie": _answered(
+        "Cookies set or cleared, each in a field of its own: the access token, the refresh token"
+        " and the mark of a known device."
+    ),
+    "WWW-Authenticate": _answered("Always `Bearer`.", always=True),
+    "Retry-After": _answered("Seconds to wait.", type="integer", minimum=0),
+    "RateLimit-Policy": _answered("The limit that was met (draft-ietf-httpapi-ratelimit-headers)."),
+    "RateLimit": _answered("What is left of it."),
+    "Content-Security-Policy": _answered("Of the gateway, as are the three below it."),
+    "X-Content-Type-Options": _answered("Always `nosniff`."),
+    "Referrer-Policy": _answered("Always `no-referrer`."),
+    "Strict-Transport-Security": _answered("Over https only."),
+}
+EVERYWHERE: Final = (
+    "X-Request-ID",
+    "Cache-Control",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Referrer-Policy",
+    "Strict-Transport-Security",
+)
+
+
+def _asked(name: str, description: str, **more: object) -> Mapping[str, Any]:
+    parameter = {"name": name, "in": "header", "required": False, "description": description}
+    return {**parameter, "schema": _TEXT, **more}
+
+
+REQUEST_ID: Final = _asked(
+    "X-Request-ID", "Kept when it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else replaced."
+)
+IF_NONE_MATCH: Final = _asked(
+    "If-None-Match", "ETags that the client has; 304 when one of them is the present one."
+)
+IF_MATCH: Final = _asked(
+    "If-Match",
+    "The ETag that was read; a stale one is 412.",
+    schema={**_TEXT, "pattern": rf"^(\*|{_ONE_TAG}(, *{_ONE_TAG})*)$"},
+)
