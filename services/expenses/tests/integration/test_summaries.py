@@ -1,14 +1,15 @@
-"""Summaries from rollups, from rows and by hand, over random expenses, changes and filters."""
+"""Summaries from rollups, from rows and by hand, over random expenses, changes and questions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 from uuid import UUID, uuid4
 
-import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from expenses_service.changes.models import Change
 from expenses_service.changes.repository import data_version, lock_user, update_expenses
@@ -16,17 +17,10 @@ from expenses_service.database import Database
 from expenses_service.expenses.models import Expense
 from expenses_service.reports.models import GroupKey, Line, Summary
 from expenses_service.reports.repository import summarise
-from expenses_service.reports.rules import in_order
+from expenses_service.reports.rules import MONTHLY, PERIODS, fill_with_zero, in_order
 from expenses_service.reports.schemas import SummaryQuery
+from tests import filtered
 from tests.records import expense, record
-
-CATEGORIES = ["food", "travel", "work"]
-CURRENCIES = ["EUR", "JPY", "KWD"]
-KINDS = ["expense", "refund"]
-TAGS = ["a", "b", "c"]
-
-days = st.dates(date(2025, 11, 1), date(2026, 3, 31))
-amounts = st.integers(1, 999_999_999_999_999)
 
 
 @dataclass(frozen=True)
@@ -38,49 +32,46 @@ class Step:
     moved: Expense
 
 
-def rows() -> st.SearchStrategy[Expense]:
-    return st.builds(
-        expense,
-        amounts,
-        st.sampled_from(CURRENCIES),
-        days,
-        st.sampled_from(CATEGORIES),
-        kind=st.sampled_from(KINDS),
-        tags=st.lists(st.sampled_from(TAGS), unique=True),
-    )
-
-
 steps = st.lists(
-    st.builds(Step, rows(), st.sampled_from(["stay", "change", "delete"]), rows()), max_size=25
+    st.builds(Step, filtered.rows, st.sampled_from(["stay", "change", "delete"]), filtered.rows),
+    max_size=20,
 )
-
-
-def some(values: Sequence[str]) -> st.SearchStrategy[str | None]:
-    several = st.lists(st.sampled_from(values), min_size=1, unique=True).map(",".join)
-    return st.none() | several
 
 
 def month_end(first: date) -> date:
     return (first.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
 
 
-def queries(*, monthly: bool) -> st.SearchStrategy[SummaryQuery]:
-    firsts, lasts = days, days
-    if monthly:
-        firsts, lasts = days.map(lambda day: day.replace(day=1)), days.map(month_end)
-    wanted = {
-        "group_by": st.sampled_from(["category", "month", "category,month", "month,category"]),
-        "from": st.none() | firsts.map(str),
-        "to": st.none() | lasts.map(str),
-        "category": some(CATEGORIES),
-        "currency": some(CURRENCIES),
-        "kind": some(KINDS),
-        "tag": st.none() if monthly else some(TAGS),
-    }
-    given_only = st.fixed_dictionaries(wanted).map(
-        lambda each: {name: value for name, value in each.items() if value is not None}
-    )
-    return given_only.map(SummaryQuery.model_validate)
+def keys(among: Sequence[GroupKey]) -> st.SearchStrategy[str]:
+    """One, or two in either order."""
+    return st.lists(st.sampled_from(among), min_size=1, max_size=2, unique=True).map(",".join)
+
+
+monthly_queries = st.fixed_dictionaries(
+    {"group_by": keys(sorted(MONTHLY))},
+    optional={
+        "from": filtered.days.map(lambda day: str(day.replace(day=1))),
+        "to": filtered.days.map(month_end).map(str),
+        **{name: filtered.FILTERS[name] for name in ("category", "currency", "kind")},
+    },
+).map(SummaryQuery.model_validate)
+
+any_queries = st.builds(
+    lambda asked, group_by: SummaryQuery.model_validate(asked | {"group_by": group_by}),
+    filtered.filters(),
+    keys(list(GroupKey)),
+)
+
+
+filled_queries = st.fixed_dictionaries(
+    {
+        "group_by": keys(list(GroupKey)).filter(lambda asked: PERIODS & set(asked.split(","))),
+        "fill": st.just("zero"),
+        "from": filtered.days.map(str),
+        "to": filtered.days.map(str),
+    },
+    optional={"kind": filtered.FILTERS["kind"]},
+).map(SummaryQuery.model_validate)
 
 
 async def carry_out(database: Database, user: UUID, script: list[Step]) -> list[Expense]:
@@ -98,33 +89,38 @@ async def carry_out(database: Database, user: UUID, script: list[Step]) -> list[
 
 def change_of(step: Step) -> Change:
     if step.then == "delete":
-        row = msgspec.structs.replace(step.row, version=2, deleted_at=step.row.updated_at)
+        row = replace(step.row, version=2, deleted_at=step.row.updated_at)
         return Change(action="deleted", row=row)
-    row = msgspec.structs.replace(step.moved, id=step.row.id, version=2)
+    row = replace(step.moved, id=step.row.id, created_at=step.row.created_at, version=2)
     return Change(action="updated", row=row)
 
 
-def by_hand(live: list[Expense], query: SummaryQuery, keys: Sequence[GroupKey]) -> list[Line]:
-    sums: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(lambda: [0, 0])
+def keyed(row: Expense, key: GroupKey) -> Sequence[str | None]:
+    """What `row` counts under."""
+    match key:
+        case GroupKey.TAG:
+            return row.tags or [None]
+        case GroupKey.DAY:
+            return [f"{row.spent_on:%Y-%m-%d}"]
+        case GroupKey.WEEK:
+            return [f"{row.spent_on:%G-W%V}"]
+        case GroupKey.MONTH:
+            return [f"{row.spent_on:%Y-%m}"]
+        case GroupKey.YEAR:
+            return [f"{row.spent_on:%Y}"]
+    value: str | None = getattr(row, key.value)
+    return [value]
+
+
+def by_hand(live: list[Expense], query: SummaryQuery, group_by: Sequence[GroupKey]) -> list[Line]:
+    sums: dict[tuple[tuple[str | None, ...], str], list[int]] = defaultdict(lambda: [0, 0])
     for row in live:
-        if passes(row, query):
-            month = row.spent_on.isoformat()[:7]
-            values = tuple(row.category if key is GroupKey.CATEGORY else month for key in keys)
-            entry = sums[values, row.currency]
-            entry[0] += row.amount if row.kind == "expense" else -row.amount
-            entry[1] += 1
+        if filtered.passes(row, query):
+            for values in product(*(keyed(row, key) for key in group_by)):
+                entry = sums[values, row.currency]
+                entry[0] += row.amount if row.kind == "expense" else -row.amount
+                entry[1] += 1
     return in_order([Line(values, cur, *entry) for (values, cur), entry in sums.items()])
-
-
-def passes(row: Expense, query: SummaryQuery) -> bool:
-    return (
-        (query.from_ is None or row.spent_on >= query.from_)
-        and (query.to is None or row.spent_on <= query.to)
-        and (query.category is None or row.category in query.category)
-        and (query.currency is None or row.currency in query.currency)
-        and (query.kind is None or row.kind in query.kind)
-        and (query.tag is None or bool(set(query.tag) & set(row.tags)))
-    )
 
 
 async def read(
@@ -137,14 +133,14 @@ async def read(
 
 
 many = settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 @many
-@given(script=steps, query=queries(monthly=True))
+@given(script=steps, query=monthly_queries)
 async def test_rollups_rows_and_hand_agree(
     database: Database, script: list[Step], query: SummaryQuery
 ) -> None:
@@ -158,12 +154,42 @@ async def test_rollups_rows_and_hand_agree(
 
 
 @many
-@given(script=steps, query=queries(monthly=False))
-async def test_rows_and_hand_agree_on_any_filter(
-    database: Database, script: list[Step], query: SummaryQuery
+@given(script=steps, queries=st.lists(any_queries, min_size=1, max_size=4))
+async def test_rows_and_hand_agree_on_any_keys_and_filters(
+    database: Database, script: list[Step], queries: list[SummaryQuery]
 ) -> None:
     user = uuid4()
     live = await carry_out(database, user, script)
-    found = await read(database, user, query, from_rollups=query.rollups_suffice())
-    assert found.groups == by_hand(live, query, query.group_by)
-    assert found.totals == by_hand(live, query, ())
+    for query in queries:
+        found = await read(database, user, query, from_rollups=query.rollups_suffice())
+        assert found.groups == by_hand(live, query, query.group_by)
+        assert found.totals == by_hand(live, query, ())
+
+
+@many
+@given(live=st.lists(filtered.rows, max_size=20), query=filled_queries)
+def test_filled_there_is_one_line_for_each_period_that_has_a_day(
+    live: list[Expense], query: SummaryQuery
+) -> None:
+    """As if nothing had been spent on every day, under all other keys that there are."""
+    found = by_hand(live, query, query.group_by)
+    filled = in_order(fill_with_zero(found, query.group_by, query.span))
+    assert [line for line in filled if line.count] == found
+    places = {(line.values, line.currency) for line in filled}
+    assert len(places) == len(filled)
+    assert places == {
+        (values, line.currency) for line in found for values in on_each_day(line, query)
+    }
+
+
+def on_each_day(line: Line, query: SummaryQuery) -> set[tuple[str | None, ...]]:
+    """The line's values, and in place of its periods those of each day that is asked for."""
+    first, last = query.from_ or date.min, query.to or date.min
+    span = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return {
+        tuple(
+            keyed(expense(1, "EUR", day), key)[0] if key in PERIODS else value
+            for key, value in zip(query.group_by, line.values, strict=True)
+        )
+        for day in span
+    }

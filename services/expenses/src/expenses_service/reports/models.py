@@ -10,14 +10,24 @@ class GroupKey(StrEnum):
     """What a summary can be grouped by."""
 
     CATEGORY = "category"
+    TAG = "tag"
+    MERCHANT = "merchant"
+    PAYMENT_METHOD = "payment_method"
+    KIND = "kind"
+    DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    YEAR = "year"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group or total: `values` stand for the keys in the order asked, `total` is signed."""
+    """One group or total: `values` stand for the keys in the order asked, `total` is signed.
 
-    values: tuple[str, ...]
+    A value is None where an expense has none: without tag, merchant or payment method.
+    """
+
+    values: tuple[str | None, ...]
     currency: str
     total: int
     count: int

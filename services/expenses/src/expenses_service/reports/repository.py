@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Date,
+    DateTime,
+    FromClause,
     Row,
     Select,
     Subquery,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,10 +27,14 @@ from expenses_service.changes.models import rollups, user_state
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import expenses
 from expenses_service.expenses.repository import conditions, monthly_conditions
+from expenses_service.expenses.search import make_room
+from expenses_service.reports.errors import TooManyGroups
 from expenses_service.reports.models import GroupKey, Line, Summary
+from expenses_service.reports.rules import MAX_GROUPS, PERIODS, period_text
 
 _GROUP: Final = 0b00
 _TOTAL: Final = 0b10  # GROUPING(first key, currency): a 1 for each that is summed over
+_MAX_TOTALS: Final = 500  # more than there are currencies, and one over all
 
 
 async def summarise(
@@ -40,14 +47,26 @@ async def summarise(
 ) -> Summary:
     """Groups, totals and data version, in one statement and so in one snapshot.
 
-    Both ways give the same summary where the filters are `monthly`; sums are NUMERIC.
+    Both ways give the same summary where filters and keys are monthly; sums are NUMERIC. Raises
+    TooManyGroups.
     """
-    facts = _monthly_facts(user_id, filters) if from_rollups else _facts(user_id, filters)
+    if filters.q is not None:
+        await make_room(connection)
+    facts = (_monthly_facts if from_rollups else _facts)(user_id, group_by, filters)
     rows = (await connection.execute(_summary(user_id, group_by, facts))).all()
+    groups = [row for row in rows if row.level == _GROUP]
+    if len(groups) > MAX_GROUPS:
+        raise TooManyGroups("group_by", MAX_GROUPS)
     return Summary(
         version=rows[0].version,
-        groups=[_line(row, len(group_by)) for row in rows if row.level == _GROUP],
-        totals=[_line(row, 0) for row in rows if row.level == _TOTAL],
+        groups=[
+            Line(_values(row, group_by), row.currency, int(row.total), int(row.n)) for row in groups
+        ],
+        totals=[
+            Line((), row.currency, int(row.total_once), int(row.n_once))
+            for row in rows
+            if row.level == _TOTAL
+        ],
     )
 
 
@@ -58,40 +77,79 @@ def _summary(
     keys = [facts.c[key.value] for key in group_by]
     currency = facts.c.currency
     version = select(user_state.c.seq).where(user_state.c.user_id == user_id).scalar_subquery()
-    return select(
-        *keys,
-        currency,
-        func.sum(facts.c.total).label("total"),
-        func.sum(facts.c.n).label("n"),
-        func.grouping(keys[0], currency).label("level"),
-        func.coalesce(version, 0).label("version"),
-    ).group_by(func.grouping_sets(tuple_(*keys, currency), tuple_(currency), tuple_()))
-
-
-def _facts(user_id: UUID, filters: Filters) -> Subquery:
-    table = expenses.c
-    month = cast(func.date_trunc("month", table.spent_on), Date)
+    sums = {"total": func.sum(facts.c.total), "n": func.sum(facts.c.n)}
     return (
         select(
-            table.category,
-            month.label(GroupKey.MONTH),
+            *keys,
+            currency,
+            *(total.label(name) for name, total in sums.items()),
+            *(total.filter(facts.c.once).label(f"{name}_once") for name, total in sums.items()),
+            func.grouping(keys[0], currency).label("level"),
+            func.coalesce(version, 0).label("version"),
+        )
+        .group_by(func.grouping_sets(tuple_(*keys, currency), tuple_(currency), tuple_()))
+        .limit(MAX_GROUPS + _MAX_TOTALS)
+    )
+
+
+def _facts(user_id: UUID, group_by: Sequence[GroupKey], filters: Filters) -> Subquery:
+    """An expense is one fact, but one for each of its tags where these are asked for.
+
+    `once` is true for one of them, so that totals count each expense once.
+    """
+    table = expenses.c
+    source: FromClause = expenses
+    once: ColumnElement[bool] = true()
+    columns: dict[GroupKey, ColumnElement[Any]] = {
+        GroupKey.CATEGORY: table.category,
+        GroupKey.MERCHANT: table.merchant,
+        GroupKey.PAYMENT_METHOD: table.payment_method,
+        GroupKey.KIND: table.kind,
+        **{key: _begin(key, table.spent_on) for key in PERIODS},
+    }
+    if GroupKey.TAG in group_by:
+        each = func.unnest(table.tags).table_valued("tag", with_ordinality="place").render_derived()
+        source = expenses.outerjoin(each, true())
+        columns[GroupKey.TAG] = each.c.tag
+        once = func.coalesce(each.c.place, 1) == 1
+    return (
+        select(
+            *(columns[key].label(key.value) for key in group_by),
             table.currency,
             literal(1).label("n"),
             _signed(table.kind, table.amount).label("total"),
+            once.label("once"),
         )
+        .select_from(source)
         .where(*conditions(user_id, filters))
         .subquery()
     )
 
 
-def _monthly_facts(user_id: UUID, filters: Filters) -> Subquery:
+def _monthly_facts(user_id: UUID, group_by: Sequence[GroupKey], filters: Filters) -> Subquery:
     table = rollups.c
-    signed = _signed(table.kind, table.total).label("total")
+    columns: dict[GroupKey, ColumnElement[Any]] = {
+        GroupKey.CATEGORY: table.category,
+        GroupKey.KIND: table.kind,
+        GroupKey.MONTH: table.month,
+        GroupKey.YEAR: _begin(GroupKey.YEAR, table.month),
+    }
     return (
-        select(table.category, table.month, table.currency, table.n, signed)
+        select(
+            *(columns[key].label(key.value) for key in group_by),
+            table.currency,
+            table.n,
+            _signed(table.kind, table.total).label("total"),
+            true().label("once"),
+        )
         .where(*monthly_conditions(user_id, filters))
         .subquery()
     )
+
+
+def _begin(period: GroupKey, day: ColumnElement[date]) -> ColumnElement[date]:
+    """The first day of the period; a time without zone, which no setting of the server shifts."""
+    return cast(func.date_trunc(period.value, cast(day, DateTime)), Date)
 
 
 def _signed(kind: ColumnElement[str], amount: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -99,9 +157,8 @@ def _signed(kind: ColumnElement[str], amount: ColumnElement[Any]) -> ColumnEleme
     return case((kind == "refund", -amount), else_=amount)
 
 
-def _line(row: Row[Any], keys: int) -> Line:
-    return Line(tuple(map(_text, row[:keys])), row.currency, int(row.total), int(row.n))
-
-
-def _text(value: str | date) -> str:
-    return value.isoformat()[:7] if isinstance(value, date) else str(value)
+def _values(row: Row[Any], group_by: Sequence[GroupKey]) -> tuple[str | None, ...]:
+    return tuple(
+        period_text(key, value) if isinstance(value, date) else value
+        for key, value in zip(group_by, row, strict=False)
+    )

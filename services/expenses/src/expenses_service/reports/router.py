@@ -37,7 +37,8 @@ async def summarise_expenses(
     """Sums by one or two keys, one group per currency; amounts of two currencies never add up.
 
     Groups come by key in the order of `group_by`, then by currency; totals by currency. Text is
-    ordered by code point. Refunds subtract, so a total may be negative.
+    ordered by code point, and null comes last. Refunds subtract, so a total may be negative. Totals
+    count each expense once, whatever the keys.
     """
     reply = await service.summary(
         resources, principal.user_id, asked, client_has=partial(not_modified, request)

@@ -1,40 +1,93 @@
 """What a summary is made of, without a database."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Final
 
 from expenses_service.currencies.money import amount_text
+from expenses_service.reports.errors import TooManyGroups
 from expenses_service.reports.models import GroupKey, Line, Span, Summary
 
-PERIODS = frozenset({GroupKey.MONTH})
+PERIODS: Final = frozenset({GroupKey.DAY, GroupKey.WEEK, GroupKey.MONTH, GroupKey.YEAR})
+MONTHLY: Final = frozenset({GroupKey.CATEGORY, GroupKey.KIND, GroupKey.MONTH, GroupKey.YEAR})
+"""The keys that the sums of whole months know."""
+
+MAX_GROUPS: Final = 50_000
+MAX_FILLED: Final = 10_000
+"""The most groups of an answer with zeros in it."""
 
 
-def months(first: date, last: date) -> list[str]:
-    """Each month that has a day from `first` to `last`, as `2026-05`."""
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
+def period_text(key: GroupKey, day: date) -> str:
+    """The period that `day` is in: `2026-05-01`, `2026-W18` (ISO 8601), `2026-05` or `2026`."""
+    if key is GroupKey.WEEK:
+        year, week, _ = day.isocalendar()
+        return f"{year}-W{week:02}"
+    length = {GroupKey.DAY: 10, GroupKey.MONTH: 7, GroupKey.YEAR: 4}[key]
+    return day.isoformat()[:length]
+
+
+def periods(keys: Sequence[GroupKey], span: Span) -> Iterator[tuple[str, ...]]:
+    """Each period with a day in a closed span; of two keys, each two periods that share such a day.
+
+    In order, and each once: the days of a month and a week follow one another.
+    """
+    if span.first is None or span.last is None:
+        return
+    day = span.first
+    while day <= span.last:
+        yield tuple(period_text(key, day) for key in keys)
+        day = min(_next_begins(key, day) for key in keys)
+
+
+def _next_begins(key: GroupKey, day: date) -> date:
+    """The first day of the period after the one that `day` is in."""
+    if key is GroupKey.DAY:
+        return day + timedelta(days=1)
+    if key is GroupKey.WEEK:
+        return day + timedelta(days=8 - day.isoweekday())
+    if key is GroupKey.MONTH and day.month < 12:  # noqa: PLR2004 - December is followed by a year
+        return date(day.year, day.month + 1, 1)
+    return date(day.year + 1, 1, 1)
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:
-    """By the keys in the order asked, then by currency; text by code point, so in every locale."""
-    return sorted(lines, key=lambda line: (line.values, line.currency))
+    """By the keys in the order asked, then by currency; text by code point, and None last."""
+    return sorted(lines, key=_place)
+
+
+def _place(line: Line) -> tuple[list[tuple[bool, str]], str]:
+    return [(value is None, value or "") for value in line.values], line.currency
 
 
 def fill_with_zero(lines: Sequence[Line], keys: Sequence[GroupKey], span: Span) -> list[Line]:
     """`lines` and, for each (other key, currency) in them, a zero for each period without one.
 
-    `keys` hold one period and `span` is closed; the schema sees to both.
+    `keys` hold a period and `span` is closed; the schema sees to both. Raises TooManyGroups.
     """
-    if span.first is None or span.last is None:
-        return list(lines)
-    at = next(place for place, key in enumerate(keys) if key in PERIODS)
+    at = [place for place, key in enumerate(keys) if key in PERIODS]
+    between = list(periods([keys[place] for place in at], span))
+    others = {(_without(line.values, at), line.currency) for line in lines}
+    if len(others) * len(between) > MAX_FILLED:
+        raise TooManyGroups("fill", MAX_FILLED)
     there = {(line.values, line.currency) for line in lines}
     wanted = {
-        ((*line.values[:at], month, *line.values[at + 1 :]), line.currency)
-        for line in lines
-        for month in months(span.first, span.last)
+        (_with(other, at, period), currency) for other, currency in others for period in between
     }
     return [*lines, *(Line(values, currency, 0, 0) for values, currency in wanted - there)]
+
+
+def _without(values: tuple[str | None, ...], at: Sequence[int]) -> tuple[str | None, ...]:
+    return tuple(value for place, value in enumerate(values) if place not in at)
+
+
+def _with(
+    others: tuple[str | None, ...], at: Sequence[int], period: tuple[str, ...]
+) -> tuple[str | None, ...]:
+    """The values of all keys: `period` in the places `at`, the others around it."""
+    values = list(others)
+    for place, text in zip(at, period, strict=True):
+        values.insert(place, text)
+    return tuple(values)
 
 
 def document(summary: Summary, keys: Sequence[GroupKey]) -> dict[str, object]:

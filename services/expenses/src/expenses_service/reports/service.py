@@ -20,7 +20,10 @@ async def summary(
     query: SummaryQuery,
     client_has: Callable[[str], bool],
 ) -> Reply:
-    """The summary under the data version that Postgres confirms now; never older than that."""
+    """The summary under the data version that Postgres confirms now; never older than that.
+
+    Raises TooManyGroups.
+    """
 
     async def build() -> Built:
         read = await _read(resources, user_id, query)
