@@ -123,7 +123,6 @@ BAD = {
     "no group_by": ({}, "group_by", "required"),
     "empty": ({"group_by": ""}, "group_by", "invalid_group_by"),
     "unknown": ({"group_by": "colour"}, "group_by", "invalid_group_by"),
-    "not yet": ({"group_by": "merchant"}, "group_by", "invalid_group_by"),
     "three": ({"group_by": "category,month,category"}, "group_by", "invalid_group_by"),
     "twice": ({"group_by": "month,month"}, "group_by", "invalid_group_by"),
     "spaces": ({"group_by": "category, month"}, "group_by", "invalid_group_by"),
@@ -141,8 +140,19 @@ BAD = {
     "fill for ever": (
         {"group_by": "month", "fill": "zero", "from": "1900-01-01", "to": "2999-12-31"},
         "fill",
-        "invalid_fill",
+        "too_many_groups",
     ),
+    "fill with a wrong end": (
+        {"group_by": "month", "fill": "zero", "from": "2026-01-01", "to": "2026-02-30"},
+        "to",
+        "invalid_date",
+    ),
+    "bounds of two currencies": (
+        {"group_by": "month", "min_amount": "1", "currency": "EUR,USD"},
+        "min_amount",
+        "currency_required",
+    ),
+    "the list's own": ({"group_by": "month", "sort": "amount"}, "sort", "unknown_parameter"),
     "unknown currency": ({"group_by": "month", "currency": "EUX"}, "currency", "unknown_currency"),
     "no date": ({"group_by": "month", "from": "2026-02-30"}, "from", "invalid_date"),
     "unknown parameter": ({"group_by": "month", "form": "2026-01-01"}, "form", "unknown_parameter"),
@@ -158,6 +168,16 @@ async def test_what_is_not_valid(
     problem = response.json()
     assert problem["code"] == "validation_error"
     assert [(each["parameter"], each["code"]) for each in problem["errors"]] == [(parameter, code)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "suggestion"), [("categories", "category"), ("month,tags", "tag"), ("x,month", None)]
+)
+async def test_a_key_that_is_near(
+    ada: httpx.AsyncClient, asked: str, suggestion: str | None
+) -> None:
+    response = await ada.get(PATH, params={"group_by": asked})
+    assert response.json()["errors"][0].get("suggestion") == suggestion
 
 
 async def test_a_parameter_twice(ada: httpx.AsyncClient) -> None:
