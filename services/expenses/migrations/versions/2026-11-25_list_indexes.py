@@ -1,7 +1,7 @@
 """Indexes for every order of the list and for its text search, and room for updates in place.
 
 Each index is made without holding up a writer, so outside a transaction. An attempt that was cut
-off leaves an index that is not valid; the next attempt drops it first.
+off leaves a part, and perhaps an index that is not valid: the next attempt makes all of it anew.
 
 After an upgrade to a PostgreSQL that knows more of Unicode: REINDEX INDEX CONCURRENTLY
 expenses_words.
@@ -22,7 +22,7 @@ depends_on = None
 # that an index over all users keeps each user's words together. A word is a run of letters and
 # digits, of which 60 count; letter case and accents do not.
 EXPENSE_WORDS = r"""
-CREATE FUNCTION expense_words(owner uuid, description text, merchant text, notes text)
+CREATE OR REPLACE FUNCTION expense_words(owner uuid, description text, merchant text, notes text)
 RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT array_agg(right(owner::text, 8) || left(word, 60))

@@ -1,9 +1,14 @@
 """GET /expenses?q=: what a person types finds what a person wrote."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
 from expenses_service.database import Database
+from expenses_service.expenses.filters import Filters
+from expenses_service.expenses.repository import Slice, page
+from expenses_service.expenses.sorting import SORTS
 from tests.expense_calls import PATH, made, url
 from tests.ledger import expense
 from tests.records import record
@@ -70,6 +75,7 @@ FOUND: list[tuple[str, str]] = [
     ("x" * 200, "long"),
     ("x" * 59, "long"),
     ("y" * 200, ""),
+    ("\U00010107", ""),  # a number to Python, of which Postgres makes no word
     ("taxi & !airport", "taxi"),
     ("taxi | lait", ""),
     ("!taxi", "taxi"),
@@ -102,6 +108,19 @@ async def test_each_user_finds_his_own(
         [item] = (await client.get(PATH, params={"q": "taxi"})).json()["items"]
         assert item["description"] == f"Taxi of {whose}"
     assert (await anonymous.get(PATH, params={"q": "taxi"})).status_code == 401
+
+
+async def test_who_shares_the_mark_of_words_shares_no_words(database: Database) -> None:
+    """The last 32 bits of an id lead to the words; the whole id decides."""
+    ada, twin = UUID(int=7), UUID(int=7 + (1 << 64))
+    await record(database, ada, expense(description="Taxi of Ada"))
+    await record(database, twin, expense(description="Taxi of her twin"))
+    for user, whose in ((ada, "Ada"), (twin, "her twin")):
+        async with database.transaction() as connection:
+            part = Slice(SORTS["spent_on"], None, 5, total=True)
+            _, rows, total = await page(connection, user, Filters(q="taxi"), part)
+        assert [row.description for row in rows] == [f"Taxi of {whose}"]
+        assert total == 1
 
 
 async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(

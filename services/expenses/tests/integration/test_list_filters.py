@@ -56,6 +56,7 @@ async def test_pages_are_the_rows_that_pass_in_order(
                 version, found, total = await page(connection, user, query, part)
             assert (version, total) == (len(made), len(wanted))
             seen += found
+            assert len(seen) <= len(wanted)
             if len(found) < size:
                 break
             after = Position(*place(found[-1], query))

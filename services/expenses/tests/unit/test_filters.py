@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.schemas import ListQuery
+from expenses_service.reports.schemas import SummaryQuery
 
 
 def parsed(**values: str) -> ListQuery:
@@ -49,6 +50,41 @@ def test_equal_bounds_and_instants_are_one_text() -> None:
     assert noon.updated_since == datetime(2026, 5, 31, 12, 0, 0, 123456, UTC)
     assert noon.scope() == "sort=-spent_on&updated_since=2026-05-31T12%3A00%3A00.123456Z"
     assert ListQuery.model_validate(dict(parse_qsl(noon.canonical()))) == noon
+
+
+EVERY = {
+    "from": "2026-01-01",
+    "to": "2026-01-31",
+    "category": "food",
+    "tag": "a",
+    "tag_mode": "all",
+    "currency": "EUR",
+    "kind": "refund",
+    "merchant": "Enzo",
+    "payment_method": "card",
+    "min_amount": "1",
+    "max_amount": "9",
+    "q": "taxi",
+    "updated_since": "2026-01-01T00:00:00Z",
+}
+OF_THE_LIST = {"sort": "amount", "limit": "7", "cursor": "x", "include": "total"}
+OF_THE_SUMMARY = {"fill": "zero", "group_by": "year"}
+
+
+@pytest.mark.parametrize(
+    ("model", "every"),
+    [
+        (ListQuery, EVERY | OF_THE_LIST),
+        (SummaryQuery, EVERY | OF_THE_SUMMARY),
+    ],
+)
+def test_no_parameter_is_left_out_of_the_canonical_text(
+    model: type[Filters], every: dict[str, str]
+) -> None:
+    """It names replies in the cache and decides their entity tags."""
+    assert every.keys() == {field.alias or name for name, field in model.model_fields.items()}
+    canonical = model.model_validate(every).canonical()
+    assert dict(parse_qsl(canonical)) == every | {"min_amount": "1.00", "max_amount": "9.00"}
 
 
 def test_a_comma_before_a_space_is_part_of_a_merchants_name() -> None:

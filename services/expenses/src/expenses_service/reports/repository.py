@@ -28,9 +28,8 @@ from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import expenses
 from expenses_service.expenses.repository import conditions, monthly_conditions
 from expenses_service.expenses.search import make_room
-from expenses_service.reports.errors import TooManyGroups
 from expenses_service.reports.models import GroupKey, Line, Summary
-from expenses_service.reports.rules import MAX_GROUPS, PERIODS, period_text
+from expenses_service.reports.rules import MAX_GROUPS, PERIODS, period_text, too_many_groups
 
 _GROUP: Final = 0b00
 _TOTAL: Final = 0b10  # GROUPING(first key, currency): a 1 for each that is summed over
@@ -48,7 +47,7 @@ async def summarise(
     """Groups, totals and data version, in one statement and so in one snapshot.
 
     Both ways give the same summary where filters and keys are monthly; sums are NUMERIC. Raises
-    TooManyGroups.
+    ValidationFailed: too_many_groups.
     """
     if filters.q is not None:
         await make_room(connection)
@@ -56,7 +55,7 @@ async def summarise(
     rows = (await connection.execute(_summary(user_id, group_by, facts))).all()
     groups = [row for row in rows if row.level == _GROUP]
     if len(groups) > MAX_GROUPS:
-        raise TooManyGroups("group_by", MAX_GROUPS)
+        raise too_many_groups("group_by", MAX_GROUPS)
     return Summary(
         version=rows[0].version,
         groups=[

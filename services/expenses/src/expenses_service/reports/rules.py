@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from expenses_service.currencies.money import amount_text
-from expenses_service.reports.errors import TooManyGroups
+from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.reports.models import GroupKey, Line, Span, Summary
 
 PERIODS: Final = frozenset({GroupKey.DAY, GroupKey.WEEK, GroupKey.MONTH, GroupKey.YEAR})
@@ -15,6 +15,12 @@ MONTHLY: Final = frozenset({GroupKey.CATEGORY, GroupKey.KIND, GroupKey.MONTH, Gr
 MAX_GROUPS: Final = 50_000
 MAX_FILLED: Final = 10_000
 """The most groups of an answer with zeros in it."""
+
+
+def too_many_groups(parameter: str, most: int) -> ValidationFailed:
+    """The refusal of a summary that is larger than anybody reads; `parameter` makes it so."""
+    detail = f"gives more than {most:,} groups: shorten the span of days, or filter"
+    return ValidationFailed(errors=[FieldError("too_many_groups", detail, parameter=parameter)])
 
 
 def period_text(key: GroupKey, day: date) -> str:
@@ -62,13 +68,14 @@ def _place(line: Line) -> tuple[list[tuple[bool, str]], str]:
 def fill_with_zero(lines: Sequence[Line], keys: Sequence[GroupKey], span: Span) -> list[Line]:
     """`lines` and, for each (other key, currency) in them, a zero for each period without one.
 
-    `keys` hold a period and `span` is closed; the schema sees to both. Raises TooManyGroups.
+    `keys` hold a period and `span` is closed; the schema sees to both. Raises ValidationFailed:
+    too_many_groups.
     """
     at = [place for place, key in enumerate(keys) if key in PERIODS]
     between = list(periods([keys[place] for place in at], span))
     others = {(_without(line.values, at), line.currency) for line in lines}
     if len(others) * len(between) > MAX_FILLED:
-        raise TooManyGroups("fill", MAX_FILLED)
+        raise too_many_groups("fill", MAX_FILLED)
     there = {(line.values, line.currency) for line in lines}
     wanted = {
         (_with(other, at, period), currency) for other, currency in others for period in between

@@ -22,7 +22,7 @@ async def summary(
 ) -> Reply:
     """The summary under the data version that Postgres confirms now; never older than that.
 
-    Raises TooManyGroups.
+    Raises ValidationFailed: too_many_groups.
     """
 
     async def build() -> Built:
