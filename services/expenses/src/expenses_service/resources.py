@@ -9,6 +9,7 @@ from fastapi import Request
 from expenses_service.authentication.service import Authenticator
 from expenses_service.cache.service import ReplyCache, open_replies
 from expenses_service.database import Database
+from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
 from expenses_service.revocations.service import RevocationReader, open_reader
@@ -59,6 +60,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         )
         stack.push_async_callback(revocations.close)
         await revocations.start()
+        housekeeper = Housekeeper(database)
+        stack.push_async_callback(housekeeper.close)
+        await housekeeper.start()
         yield Resources(
             settings=settings,
             database=database,

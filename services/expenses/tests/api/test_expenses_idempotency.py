@@ -10,7 +10,8 @@ from expenses_service.database import Database
 from expenses_service.expenses.models import expenses
 from expenses_service.idempotency import repository
 from expenses_service.idempotency.models import KeyedRequest
-from tests.conftest import client_of
+from expenses_service.settings import Settings
+from tests.conftest import client_of, running
 from tests.tokens import SigningKey, access_claims, user_id
 
 PATH = "/api/v1/expenses"
@@ -117,3 +118,57 @@ async def test_after_a_day_the_key_is_free(ada: httpx.AsyncClient, database: Dat
     assert second.json()["id"] != first.json()["id"]
     third = await ada.post(PATH, json=DRAFT | {"notes": "n"}, headers=KEY)
     assert third.content == second.content
+
+
+async def test_replicas_and_restarts_replay_alike(
+    settings: Settings, signing_key: SigningKey, database: Database
+) -> None:
+    token = signing_key.token(access_claims(user_id(1)))
+    async with (
+        running(settings) as one,
+        running(settings) as two,
+        client_of(one, token) as first,
+        client_of(two, token) as second,
+    ):
+        both = [each.post(PATH, json=DRAFT, headers=KEY) for each in (first, second) * 8]
+        answers = await asyncio.gather(*both)
+        again = await second.post(PATH, json=DRAFT, headers=KEY)
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    made = {answer.content for answer in answers if answer.status_code == 201}
+    assert made == {again.content}
+    async with running(settings) as restarted, client_of(restarted, token) as client:
+        after = await client.post(PATH, json=DRAFT, headers=KEY)
+        assert (after.status_code, after.content) == (201, again.content)
+        assert after.headers["idempotency-replayed"] == "true"
+        other = await client.post(PATH, json=DRAFT | {"notes": "n"}, headers=KEY)
+        assert other.json()["code"] == "idempotency_key_reused"
+    assert await rows(database) == 1
+
+
+async def test_one_that_hangs_up_leaves_a_whole_effect_or_none(
+    app: FastAPI, signing_key: SigningKey, database: Database
+) -> None:
+    """Cancelled at any moment, as when a client goes: the retry finds out what became of it."""
+    token = signing_key.token(access_claims(user_id(1)))
+    async with client_of(app, token) as client:
+        for step in range(12):
+            key = {"Idempotency-Key": f"gone-{step}"}
+            call = asyncio.create_task(client.post(PATH, json=DRAFT, headers=key))
+            await asyncio.sleep(step * 0.002)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            retry = await client.post(PATH, json=DRAFT, headers=key)
+            assert retry.status_code == 201
+    assert await rows(database) == 12
+
+
+def test_every_post_takes_a_key(app: FastAPI) -> None:
+    posts = [each["post"] for each in app.openapi()["paths"].values() if "post" in each]
+    assert len(posts) >= 4
+    for operation in posts:
+        names = [each["name"] for each in operation["parameters"]]
+        assert "Idempotency-Key" in names, operation["operationId"]
+        succeeded = [s for s in operation["responses"] if s.startswith("2")]
+        for status in succeeded:
+            assert "Idempotency-Replayed" in operation["responses"][status]["headers"]
+        assert "409" in operation["responses"]

@@ -1,12 +1,12 @@
 """Keeps answers by user, method, path and key."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.idempotency.models import Answer, KeyedRequest
-from expenses_service.idempotency.rules import KEPT_HOURS, lock_number
+from expenses_service.idempotency.rules import KEPT, lock_number
 
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock($1::bigint)"
 
@@ -26,6 +26,13 @@ ON CONFLICT (user_id, method, path, key) DO UPDATE SET
   etag = excluded.etag, location = excluded.location, created_at = excluded.created_at
 """
 
+# Rows that a request is about to renew are passed over: it holds them, and they are old no more.
+_FORGET: Final = """
+DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM idempotency WHERE created_at <= $1::timestamptz
+  LIMIT $2::integer FOR UPDATE SKIP LOCKED))
+"""
+
 
 async def try_lock(connection: AsyncConnection, request: KeyedRequest) -> bool:
     """Take the key until the transaction ends; False at once when another transaction has it."""
@@ -35,7 +42,7 @@ async def try_lock(connection: AsyncConnection, request: KeyedRequest) -> bool:
 
 async def find(connection: AsyncConnection, request: KeyedRequest) -> tuple[bytes, Answer] | None:
     """The fingerprint and the answer of the first request with this key, for as long as kept."""
-    oldest = datetime.now(UTC) - timedelta(hours=KEPT_HOURS)
+    oldest = datetime.now(UTC) - KEPT
     scope = (request.user_id, request.method, request.path, request.key, oldest)
     row = (await connection.exec_driver_sql(_FIND, scope)).one_or_none()
     if row is None:
@@ -59,3 +66,8 @@ async def keep(connection: AsyncConnection, request: KeyedRequest, answer: Answe
         datetime.now(UTC),
     )
     await connection.exec_driver_sql(_KEEP, row)
+
+
+async def forget_old(connection: AsyncConnection, now: datetime, limit: int) -> int:
+    """Delete at most `limit` answers that `find` gives no more; how many there were."""
+    return (await connection.exec_driver_sql(_FORGET, (now - KEPT, limit))).rowcount

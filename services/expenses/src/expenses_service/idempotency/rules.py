@@ -1,6 +1,7 @@
 """How a keyed request is told apart from another."""
 
 import re
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Final
 
@@ -8,7 +9,7 @@ from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.idempotency.models import KeyedRequest
 
 HEADER: Final = "Idempotency-Key"
-KEPT_HOURS: Final = 24
+KEPT: Final = timedelta(hours=24)
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
