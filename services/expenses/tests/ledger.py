@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from expenses_service.database import Database
 from expenses_service.expenses.models import Expense
 from tests import records
 
@@ -27,7 +28,14 @@ SELECT
   (SELECT count(*) FROM expenses AS e
     WHERE (SELECT count(*) FROM change_log AS c WHERE c.expense_id = e.id) <> e.version) AS versions
 """
-"""All four are zero: rollups as the rows, sequence without gaps, snapshots as rows, all logged."""
+AGREED = {"rollups": 0, "gaps": 0, "images": 0, "versions": 0}
+"""Rollups as the rows, sequence without gaps, snapshots as rows, all logged."""
+
+
+async def differences(database: Database) -> dict[str, int]:
+    """How many there are of each kind; `AGREED` when all is well."""
+    async with database.transaction() as connection:
+        return dict((await connection.exec_driver_sql(DIFFERENCES)).mappings().one())
 
 
 def expense(**fields: object) -> Expense:

@@ -43,7 +43,8 @@ class Database:
             pool_timeout=CHECKOUT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"timeout": CONNECT_SECONDS},
+            # Instants within snapshots that Postgres makes are in the session's zone.
+            connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"timezone": "UTC"}},
         )
 
     @asynccontextmanager

@@ -22,18 +22,10 @@ from expenses_service.changes.repository import (
 from expenses_service.database import Database, constraint_name
 from expenses_service.expenses.models import Expense, expenses
 from expenses_service.expenses.repository import COLUMNS, find
-from tests.ledger import DIFFERENCES, expense
+from tests.ledger import AGREED, differences, expense
 from tests.tokens import user_id
 
 ADA = user_id(1)
-
-
-async def differences(database: Database) -> dict[str, int]:
-    async with database.transaction() as connection:
-        return dict((await connection.exec_driver_sql(DIFFERENCES)).mappings().one())
-
-
-AGREED = {"rollups": 0, "gaps": 0, "images": 0, "versions": 0}
 
 
 async def insert(database: Database, user: UUID, *rows: Expense) -> int:

@@ -76,6 +76,11 @@ def added(slug: str, name: str, before: Category | None) -> Category:
     return Category(slug, name, version=version)
 
 
+def brought_back(category: Category) -> Category:
+    """The next version of a deleted one that has an expense again; it takes no new ones."""
+    return replace(category, deleted=False, archived=True, version=category.version + 1)
+
+
 def changed(category: Category, fields: Mapping[str, Any]) -> Category:
     """The next version with these fields, or `category` itself when nothing differs."""
     wanted = replace(category, **fields)

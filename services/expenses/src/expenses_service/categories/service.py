@@ -1,32 +1,35 @@
 """What can be done with categories. Every write takes the user's lock first, as expenses do."""
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.categories import repository, rules
 from expenses_service.categories.errors import CategoryInUse, SlugTaken
 from expenses_service.categories.rules import Category
 from expenses_service.categories.schemas import CategoryDraft, category_body
-from expenses_service.changes.models import Change
-from expenses_service.changes.repository import lock_user, update_expenses
-from expenses_service.errors import FieldError, NotFound, ValidationFailed, VersionConflict
+from expenses_service.changes.repository import lock_user, move_category
+from expenses_service.errors import (
+    FieldError,
+    NotFound,
+    Unavailable,
+    ValidationFailed,
+    VersionConflict,
+)
 from expenses_service.etag import opaque_etag
-from expenses_service.expenses.filters import Filters
-from expenses_service.expenses.repository import Slice, page
-from expenses_service.expenses.sorting import SORTS
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
 
 COLLECTION: Final = "/api/v1/categories"
-MOVED_AT_ONCE: Final = 1000
-MOVE_SECONDS: Final = 30.0
+MOVED_AT_ONCE: Final = 2000
+MOVE_SECONDS: Final = 8.0  # the gateway waits for 10
+UNFINISHED: Final = "Some of its expenses are moved, not all; repeat the request to go on."
 
 
 def etag(user_id: UUID, category: Category) -> str:
@@ -75,7 +78,8 @@ async def change(
 ) -> Category:
     """Rename, archive or bring back from the archive. Raises NotFound, VersionConflict."""
     async with resources.database.transaction() as connection:
-        current = await _held(connection, user_id, slug, if_match)
+        current = await _held(connection, user_id, slug)
+        _require_match(user_id, current, if_match)
         wanted = rules.changed(current, fields)
         if wanted is not current:
             await repository.save(connection, user_id, wanted, datetime.now(UTC))
@@ -91,43 +95,64 @@ async def remove(
 ) -> None:
     """Delete a category; its live expenses go to `move_to`, each with a version of its own.
 
-    Raises NotFound, VersionConflict, CategoryInUse, and ValidationFailed when `move_to` takes no
-    new expenses.
+    Very many go in batches, between which the user's other writes get their turn. The category is
+    there until the last one has gone, so whoever is stopped in the middle just repeats the call.
+
+    Raises:
+        NotFound, VersionConflict, CategoryInUse: see there.
+        ValidationFailed: `move_to` takes no new expenses.
+        Unavailable: after so long there are still some left.
+
     """
-    async with resources.database.transaction(seconds=MOVE_SECONDS) as connection:
-        current = await _held(connection, user_id, slug, if_match)
+    end = time.monotonic() + MOVE_SECONDS
+    while not await _remove(resources, user_id, slug, move_to, if_match):
+        if time.monotonic() > end:
+            raise Unavailable(UNFINISHED, retry_after=1)
+
+
+async def _remove(
+    resources: Resources,
+    user_id: UUID,
+    slug: str,
+    move_to: str | None,
+    if_match: Collection[str] | None,
+) -> bool:
+    """In one short transaction delete it, or move so many of its expenses that some may be left."""
+    async with resources.database.transaction() as connection:
+        current = await _held(connection, user_id, slug)
         if move_to is not None:
-            await _move(connection, user_id, slug, move_to)
+            await _require_other(connection, user_id, slug, move_to)
         elif await repository.in_use(connection, user_id, slug):
             raise CategoryInUse
+        _require_match(user_id, current, if_match)
+        if move_to is not None:
+            moved = await move_category(connection, user_id, slug, move_to, MOVED_AT_ONCE)
+            if moved == MOVED_AT_ONCE:
+                return False
         gone = replace(current, deleted=True, archived=False, version=current.version + 1)
         await repository.save(connection, user_id, gone, datetime.now(UTC))
+        return True
 
 
-async def _held(
-    connection: AsyncConnection, user_id: UUID, slug: str, if_match: Collection[str] | None
-) -> Category:
+async def _held(connection: AsyncConnection, user_id: UUID, slug: str) -> Category:
     """The live category, as it stays until the transaction ends."""
     await lock_user(connection, user_id)
     current = await repository.find(connection, user_id, slug)
     if current is None or current.deleted:
         raise NotFound
-    if if_match is not None and etag(user_id, current) not in if_match:
-        raise VersionConflict
     return current
 
 
-async def _move(connection: AsyncConnection, user_id: UUID, slug: str, target: str) -> None:
+def _require_match(user_id: UUID, current: Category, if_match: Collection[str] | None) -> None:
+    if if_match is not None and etag(user_id, current) not in if_match:
+        raise VersionConflict
+
+
+async def _require_other(
+    connection: AsyncConnection, user_id: UUID, slug: str, target: str
+) -> None:
     if target == slug or target not in await repository.open_slugs(connection, user_id, [target]):
         error = FieldError(
             "unknown_category", "is not another category that is open", parameter="move_to"
         )
         raise ValidationFailed(errors=[error])
-    filters, now = Filters(category=(slug,)), datetime.now(UTC)
-    some = Slice(SORTS["spent_on"], None, MOVED_AT_ONCE)
-    while found := (await page(connection, user_id, filters, some))[1]:
-        rows = (
-            structs.replace(row, category=target, version=row.version + 1, updated_at=now)
-            for row in found
-        )
-        await update_expenses(connection, user_id, [Change("updated", row) for row in rows])

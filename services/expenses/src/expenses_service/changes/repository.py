@@ -1,6 +1,7 @@
 """The one writer of expenses, the data version that it moves, and the log that it leaves."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from expenses_service.changes.statements import (
     FREE_EXTERNAL_IDS,
     INSERT_EXPENSES,
     LOCK_USER,
+    MOVE_CATEGORY,
     UPDATE_EXPENSES,
     WRITE_EXPENSES,
 )
@@ -81,6 +83,17 @@ async def write_expenses(
         await connection.exec_driver_sql(FREE_EXTERNAL_IDS, (user_id, list(handed_over)))
     rows = len({change.row.id for change in changes})
     return await _write(connection, WRITE_EXPENSES, user_id, changes, rows)
+
+
+async def move_category(
+    connection: AsyncConnection, user_id: UUID, category: str, target: str, limit: int
+) -> int:
+    """Move up to `limit` live expenses to another category, each a version; how many there were."""
+    values = (user_id, category, target, datetime.now(UTC), limit)
+    result = (await connection.exec_driver_sql(MOVE_CATEGORY, values)).one_or_none()
+    if result is None:
+        raise RuntimeError("a write needs the user's lock")
+    return int(result.written)
 
 
 async def _write(

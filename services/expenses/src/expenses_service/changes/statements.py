@@ -192,3 +192,42 @@ FREE_EXTERNAL_IDS: Final = """
 UPDATE expenses SET source = NULL, external_id = NULL
 WHERE user_id = $1::uuid AND id = ANY ($2::uuid[])
 """
+
+# Moves live expenses to another category without their crossing the wire, at most $5 at a time. The
+# rollups know the months to look in: the rows of a month are found by the index of lists.
+MOVE_CATEGORY: Final = """
+WITH chosen AS MATERIALIZED (
+  SELECT e.id
+  FROM (
+    SELECT DISTINCT month FROM rollups
+    WHERE user_id = $1::uuid AND category = $2::text AND n <> 0) AS m
+  JOIN expenses AS e ON e.user_id = $1::uuid AND e.deleted_at IS NULL AND e.category = $2::text
+    AND e.spent_on >= m.month AND e.spent_on < m.month + interval '1 month'
+  LIMIT $5::bigint),
+changed AS (
+  UPDATE expenses AS e
+  SET category = $3::text, version = e.version + 1, updated_at = $4::timestamptz
+  FROM chosen AS c
+  WHERE e.id = c.id
+  RETURNING new.id, new.version, date_trunc('month', new.spent_on)::date AS month, new.currency,
+    new.kind, new.amount, to_jsonb(new) - 'user_id' AS image),
+bump AS (
+  UPDATE user_state AS s SET seq = s.seq + c.n
+  FROM (SELECT count(*) AS n FROM changed) AS c
+  WHERE s.user_id = $1::uuid
+  RETURNING s.seq, s.seq - c.n AS base, c.n),
+logged AS (
+  INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
+  SELECT $1::uuid, b.base + row_number() OVER (ORDER BY c.id), c.id, 'updated', c.version,
+    $4::timestamptz, c.image
+  FROM changed AS c, bump AS b),
+rolled AS (
+  INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
+  SELECT $1::uuid, c.month, d.category, c.currency, c.kind, sum(d.sign), sum(d.sign * c.amount)
+  FROM changed AS c, bump, (VALUES ($2::text, -1), ($3::text, 1)) AS d (category, sign)
+  GROUP BY 2, 3, 4, 5
+  ORDER BY 2, 3, 4, 5
+  ON CONFLICT (user_id, month, category, currency, kind)
+  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total)
+SELECT b.n AS written FROM bump AS b
+"""

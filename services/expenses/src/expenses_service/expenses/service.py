@@ -13,7 +13,14 @@ from expenses_service.errors import VersionConflict
 from expenses_service.expenses import rules
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.models import Expense
-from expenses_service.expenses.writing import live, next_version, own, require_open, writing
+from expenses_service.expenses.writing import (
+    keep_category,
+    live,
+    next_version,
+    own,
+    require_open,
+    writing,
+)
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
@@ -107,7 +114,9 @@ async def restore(
     if_match: Collection[str] | None,
     keyed: KeyedRequest | None,
 ) -> Answer:
-    """Bring a deleted expense back; a live one stays as it is, without a new version.
+    """Bring a deleted expense back as it was; a live one stays as it is, without a new version.
+
+    Its category comes back with it, archived, if that was deleted meanwhile.
 
     Raises NotFound, VersionConflict, IdempotencyKeyReused, IdempotencyInProgress.
     """
@@ -120,6 +129,7 @@ async def restore(
             if current.deleted_at is not None:
                 back = replace(current, deleted_at=None)
                 current = await next_version(connection, principal.user_id, "restored", back)
+                await keep_category(connection, principal.user_id, current.category)
             return Answer(200, expense_body(current), etag(current))
 
         return await once(connection, keyed, effect)

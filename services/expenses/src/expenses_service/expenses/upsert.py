@@ -48,13 +48,20 @@ async def put(
         await lock_user(connection, user_id)
         current = await repository.find_external(connection, user_id, key)
         wanted = fresh if current is None else rules.replaced(current, whole)
-        if current is None or wanted.category != current.category:
+        if not _stays(current, wanted):
             await require_open(connection, user_id, wanted.category)
         if current is None:
             return await _create(connection, user_id, wanted, holds)
         if current.deleted_at is not None and not revive:
             raise Deleted
         return await _replace(connection, user_id, current, wanted, holds)
+
+
+def _stays(current: Expense | None, wanted: Expense) -> bool:
+    """Whether a live one stays in its category, which may have been archived since."""
+    if current is None or current.deleted_at is not None:
+        return False
+    return wanted.category == current.category
 
 
 async def _create(

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expenses_service.categories.repository import open_slugs
+from expenses_service.categories import repository as categories
+from expenses_service.categories.rules import brought_back
 from expenses_service.changes.models import Action, Change
 from expenses_service.changes.repository import update_expenses
 from expenses_service.database import constraint_name
@@ -50,8 +51,15 @@ async def live(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> 
 
 async def require_open(connection: AsyncConnection, user_id: UUID, category: str) -> None:
     """Raises ValidationFailed when the category takes no new expenses."""
-    if category not in await open_slugs(connection, user_id, [category]):
+    if category not in await categories.open_slugs(connection, user_id, [category]):
         raise rules.unknown_category(category)
+
+
+async def keep_category(connection: AsyncConnection, user_id: UUID, slug: str) -> None:
+    """Bring the category of a restored expense back, if it was deleted meanwhile, as archived."""
+    category = await categories.find(connection, user_id, slug)
+    if category is not None and category.deleted:
+        await categories.save(connection, user_id, brought_back(category), datetime.now(UTC))
 
 
 async def next_version(
