@@ -16,6 +16,7 @@ PROBLEM: Final = "Problem"
 MEMBERS: Final = ("type", "title", "code", "detail", "instance", "request_id")
 
 _TEXT: Final = {"type": "string"}
+_ROWS: Final = {"type": "integer", "description": "Of an import that bad rows keep out."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
             "type": "integer",
             "description": "Of `version_conflict` of an expense.",
         },
+        **dict.fromkeys(("created", "updated", "unchanged", "failed"), _ROWS),
         "errors": {
             "type": "array",
             "maxItems": MAX_ERRORS,
@@ -94,9 +96,15 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
                 "type": "object",
                 "description": "With one of `pointer`, `parameter` and `header`.",
                 "required": ["code", "detail"],
-                "properties": dict.fromkeys(
-                    ("code", "detail", "pointer", "parameter", "header", "suggestion"), _TEXT
-                ),
+                "properties": {
+                    **dict.fromkeys(
+                        ("code", "detail", "pointer", "parameter", "header", "suggestion"), _TEXT
+                    ),
+                    "line": {
+                        "type": "integer",
+                        "description": "Of a file: where the row begins that `pointer` is into.",
+                    },
+                },
             },
         },
     },

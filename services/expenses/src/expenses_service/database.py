@@ -1,7 +1,7 @@
 """The way to Postgres. The only commit of the service is in `transaction`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -72,7 +72,7 @@ class Database:
         try:
             async with _deadline(connection, seconds), connection.begin():
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, asyncpg.PostgresError) as error:
             if not _is_passing(error):
                 raise
             raise _unavailable(error) from error
@@ -97,6 +97,17 @@ class Database:
     async def close(self) -> None:
         """Close the pool."""
         await self.engine.dispose()
+
+
+async def copy_csv(
+    connection: AsyncConnection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]
+) -> None:
+    """Append rows in CSV, an empty cell for null, in the connection's transaction.
+
+    Raises asyncpg.PostgresError, which `transaction` understands.
+    """
+    driver = await _driver(connection)
+    await driver.copy_to_table(table, source=rows, columns=columns, format="csv")
 
 
 async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":
@@ -127,10 +138,10 @@ def _reason(error: BaseException) -> str:
     return _sqlstate(error) or type(error).__name__
 
 
-def _is_passing(error: DBAPIError) -> bool:
+def _is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
     code = _sqlstate(error)
     if code is None:
-        return error.connection_invalidated
+        return isinstance(error, DBAPIError) and error.connection_invalidated
     return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES
 
 

@@ -24,7 +24,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that is to blame: exactly one of `pointer` (RFC 6901), `parameter`, `header`."""
+    """One field that is to blame: exactly one of `pointer` (RFC 6901), `parameter`, `header`.
+
+    The pointer is into the body, or into the document that begins on `line` of it.
+    """
 
     code: str
     detail: str
@@ -32,6 +35,7 @@ class FieldError:
     parameter: str | None = None
     header: str | None = None
     suggestion: str | None = None
+    line: int | None = None
 
 
 class ServiceError(Exception):

@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259), wherever it stands: a body, a line, a cell."""
+"""Strict JSON (RFC 8259), wherever it stands: a body, a line of a file, a cell."""
 
 import json
 from decimal import Decimal
@@ -8,44 +8,48 @@ from expenses_service.errors import MalformedJson
 MAX_MEMBERS = 10_000
 
 
-def parse_json(body: bytes) -> object:
-    """One JSON text in UTF-8 (RFC 8259): distinct member names, numbers by value as Decimal.
+class NotJson(ValueError):
+    """What is wrong with a text, and where, as what it is or has."""
 
-    Raises:
-        MalformedJson: it is not; the detail says where.
-    """
+
+def parse_json(body: bytes) -> object:
+    """One JSON text in UTF-8. Raises MalformedJson; the detail says where."""
+    try:
+        return parse_text(body.decode())
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"The body is not UTF-8 at byte {error.start}.") from None
+    except NotJson as error:
+        raise MalformedJson(f"The body {error}.") from None
+
+
+def parse_text(text: str) -> object:
+    """One JSON text: distinct member names, numbers by value as Decimal. Raises NotJson."""
     try:
         return json.loads(
-            body.decode(),
+            text,
             object_pairs_hook=_distinct,
             parse_float=Decimal,
             parse_constant=_refuse_constant,
         )
-    except UnicodeDecodeError as error:
-        raise MalformedJson(f"The body is not UTF-8 at byte {error.start}.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise MalformedJson(f"The body is not valid JSON at {where}: {error.msg}.") from None
+        raise NotJson(f"is not valid JSON at {where}: {error.msg}") from None
     except RecursionError:
-        raise MalformedJson("The body is nested too deeply.") from None
-    except _Refused as error:
-        raise MalformedJson(f"The body is not valid JSON: {error}.") from None
+        raise NotJson("is nested too deeply") from None
+    except NotJson:
+        raise
     except ValueError:  # of Python's own limit on integers, in its own words
-        raise MalformedJson("The body has a number of too many digits.") from None
-
-
-class _Refused(ValueError):
-    """What JSON allows, or Python, and this product does not."""
+        raise NotJson("has a number of too many digits") from None
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_MEMBERS:
-        raise _Refused(f"an object has more than {MAX_MEMBERS} members")
+        raise NotJson(f"is not valid JSON: an object has more than {MAX_MEMBERS} members")
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _Refused("an object has two members of one name")
+        raise NotJson("is not valid JSON: an object has two members of one name")
     return members
 
 
 def _refuse_constant(name: str) -> object:
-    raise _Refused(f"{name} is not a JSON number")
+    raise NotJson(f"is not valid JSON: {name} is not a JSON number")

@@ -90,7 +90,7 @@ def document(
     }
 
 
-def _member(error: FieldError) -> dict[str, str]:
+def _member(error: FieldError) -> dict[str, str | int]:
     members = {name: getattr(error, name) for name in FieldError.__slots__}
     return {name: value for name, value in members.items() if value is not None}
 

@@ -1,5 +1,6 @@
 """What the service holds open while it runs, opened and closed by the application's lifespan."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from expenses_service.keys.service import KeyRing, open_key_ring
 from expenses_service.revocations.service import RevocationReader, open_reader
 from expenses_service.settings import Settings
 
+IMPORTS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -27,6 +30,8 @@ class Resources:
     revocations: RevocationReader
     authenticator: Authenticator
     cursor_key: bytes
+    imports: asyncio.Semaphore
+    """How many may run at a time."""
 
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What must work before traffic may come; the cache is not among it, it may vanish."""
@@ -71,6 +76,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             revocations=revocations,
             authenticator=Authenticator(keys, settings.issuer, revocations.is_revoked),
             cursor_key=settings.cursor_key(),
+            imports=asyncio.Semaphore(IMPORTS),
         )
 
 

@@ -1,5 +1,17 @@
 """What can go wrong with a transfer."""
 
+from msgspec import Struct
+
+
+class Fault(Struct, frozen=True, omit_defaults=True):
+    """What is wrong with a row: the line on which it begins, and a pointer into it (RFC 6901)."""
+
+    line: int
+    code: str
+    pointer: str
+    detail: str
+    suggestion: str | None = None
+
 
 class TransferCut(Exception):
     """The rest of a body that has begun cannot be sent.
@@ -7,3 +19,15 @@ class TransferCut(Exception):
     Raised out of the response, it closes the connection before the body's end, so that no client
     takes what it has for the whole (RFC 9112, section 8).
     """
+
+
+class FileRefused(Exception):
+    """A file that cannot be read as what it is declared to be: no row of it counts."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__(*(fault.code for fault in faults))
+
+
+class ParserFailed(Exception):
+    """The process that parses a file ended without saying what it found."""

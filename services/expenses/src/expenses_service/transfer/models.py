@@ -1,7 +1,16 @@
-"""A file as it goes out."""
+"""A file as it goes out, and what is found in one that comes in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
+
+from expenses_service.transfer.errors import Fault
+
+MAX_ROWS: Final = 100_000
+MAX_FAULTS: Final = 100
+"""How many are told of one file; `failed` counts all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +21,41 @@ class Download:
     name: str
     media_type: str
     chunks: AsyncIterator[bytes] | None
+
+
+class Reading(Struct, frozen=True):
+    """What the reading of a file came to; with `refused` none of it counts."""
+
+    rows: int
+    failed: int
+    faults: Sequence[Fault]
+    refused: Sequence[Fault] = ()
+
+
+class Imported(Struct, frozen=True):
+    """What an import did, or would do; `errors` are the first of what `failed`."""
+
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    errors: Sequence[Fault]
+
+
+class Refusal(Struct, frozen=True):
+    """A row that its user's data stands against; `first` is the line of the row that it repeats."""
+
+    line: int
+    code: str
+    first: int | None
+    category: str
+
+
+class Plan(Struct, frozen=True):
+    """How many staged rows will create and update an expense, or change nothing, or are refused."""
+
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
+    refusals: Sequence[Refusal]

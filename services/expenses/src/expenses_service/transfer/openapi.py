@@ -5,8 +5,10 @@ from typing import Any, Final
 from fastapi import Response
 
 from expenses_service.cache.responses import VALIDATED
+from expenses_service.headers import IDEMPOTENCY_KEY
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters
-from expenses_service.transfer.schemas import ExportQuery
+from expenses_service.transfer.models import MAX_ROWS
+from expenses_service.transfer.schemas import ExportQuery, ImportOut, ImportQuery
 
 _TEXT: Final = {"schema": {"type": "string"}}
 _SECURITY: Final = {"security": SIGNED_IN}
@@ -25,6 +27,29 @@ _NDJSON_EXAMPLE: Final = (
     '"updated_at":"2026-05-31T12:00:00Z","deleted_at":null}\n'
 )
 
+_SHORT_CSV_EXAMPLE: Final = (
+    "source,external_id,spent_on,amount,currency,description\r\n"
+    "bank,2026-05-31/7,2026-05-31,12.50,EUR,Lunch with Ada\r\n"
+)
+_SHORT_NDJSON_EXAMPLE: Final = (
+    '{"source":"bank","external_id":"2026-05-31/7","spent_on":"2026-05-31","amount":"12.50",'
+    '"currency":"EUR","description":"Lunch with Ada"}\n'
+)
+_IMPORTED_EXAMPLE: Final = {
+    "created": 2,
+    "updated": 1,
+    "unchanged": 40,
+    "failed": 1,
+    "errors": [
+        {
+            "line": 17,
+            "code": "amount_scale",
+            "pointer": "/amount",
+            "detail": "must have at most 2 decimals in EUR",
+        }
+    ],
+}
+
 EXPORT: Final[dict[str, Any]] = {
     "operation_id": "expenses_export",
     "response_class": Response,
@@ -41,4 +66,30 @@ EXPORT: Final[dict[str, Any]] = {
         **problems(400, 401, 403, 422),
     },
     "openapi_extra": {**_SECURITY, **query_parameters(ExportQuery)},
+}
+
+MAX_IMPORT_BYTES: Final = 64 * 1024 * 1024
+IMPORT: Final[dict[str, Any]] = {
+    "operation_id": "expenses_import",
+    "response_model": ImportOut,
+    "responses": {
+        200: {
+            "description": "What was done with the rows.",
+            "content": {"application/json": {"example": _IMPORTED_EXAMPLE}},
+        },
+        **problems(400, 401, 403, 409, 413, 415, 422),
+    },
+    "openapi_extra": {
+        **_SECURITY,
+        "parameters": [*query_parameters(ImportQuery)["parameters"], IDEMPOTENCY_KEY],
+        "requestBody": {
+            "required": True,
+            "description": f"At most {MAX_ROWS} rows; UTF-8.",
+            "content": {
+                "text/csv": {**_TEXT, "example": _SHORT_CSV_EXAMPLE},
+                "application/x-ndjson": {**_TEXT, "example": _SHORT_NDJSON_EXAMPLE},
+            },
+        },
+        "x-max-body-bytes": MAX_IMPORT_BYTES,
+    },
 }

@@ -1,29 +1,23 @@
-"""/expenses/export; to be registered before /expenses/{id}."""
+"""/expenses/export and /expenses/import."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from expenses_service.authentication.dependencies import Reader
+from expenses_service.authentication.dependencies import Reader, Writer
 from expenses_service.etag import not_modified
-from expenses_service.requests import query
-from expenses_service.resources import Resources, get_resources
-from expenses_service.transfer import exports, openapi
+from expenses_service.idempotency import responses as answers
+from expenses_service.idempotency.dependencies import keyed
+from expenses_service.transfer import exports, imports, openapi
+from expenses_service.transfer.dependencies import ExportAsked, Held, ImportAsked, SentForm, spooled
 from expenses_service.transfer.responses import sent
-from expenses_service.transfer.schemas import ExportQuery
 
 router = APIRouter(prefix="/api/v1/expenses", tags=["transfer"])
-
-Held = Annotated[Resources, Depends(get_resources)]
 
 
 @router.get("/export", **openapi.EXPORT)
 async def export_expenses(
-    request: Request,
-    principal: Reader,
-    asked: Annotated[ExportQuery, Depends(query(ExportQuery))],
-    resources: Held,
+    request: Request, principal: Reader, asked: ExportAsked, resources: Held
 ) -> Response:
     """The caller's live expenses that pass the filters, newest day first, as a file of one moment.
 
@@ -32,3 +26,23 @@ async def export_expenses(
     """
     has = partial(not_modified, request)
     return sent(await exports.export(resources, principal, asked, has))
+
+
+@router.post("/import", **openapi.IMPORT)
+async def import_expenses(
+    request: Request, principal: Writer, form: SentForm, asked: ImportAsked, resources: Held
+) -> Response:
+    """Take a file's rows over: by own `id`, else by `source` and `external_id`, else as new ones.
+
+    Columns and members are the fields of an expense, in any order. What a row does not name stays
+    as it is in an expense that it matches; an empty cell or null clears it. A deleted match comes
+    back. `version`, instants and ids that are not yours are ignored. Rows that change nothing leave
+    no trace. Two rows for one expense are an error of the second.
+
+    In mode `atomic` one row that is not valid keeps all of them out: 422, whose errors have the
+    `line`. In mode `partial` the others go in: 200, with the first 100 errors.
+    """
+    async with spooled(request) as file:
+        request_key = keyed(request, principal, form.encode() + file.digest())
+        job = imports.Job(principal.user_id, file, form, principal.today(), asked)
+        return answers.sent(await imports.run(resources, job, request_key))
