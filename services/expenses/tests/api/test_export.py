@@ -96,10 +96,28 @@ async def test_no_cell_is_a_formula(ada: httpx.AsyncClient, start: str) -> None:
 async def test_it_holds_what_the_same_list_would(ada: httpx.AsyncClient) -> None:
     for number, day in enumerate(["2026-05-01", "2026-05-02", "2026-06-01"]):
         category = ["food", "travel"][number % 2]
-        await made(ada, spent_on=day, category=category, tags=[f"t{number}"])
+        await made(
+            ada,
+            spent_on=day,
+            category=category,
+            tags=[f"t{number}"],
+            amount=number + 1,
+            notes=f"word{number}",
+        )
     await ada.delete(url(await made(ada, spent_on="2026-05-01")))
-    for query in ("from=2026-05-02", "to=2026-05-02&category=food", "tag=t1,t2", "currency=JPY"):
+    for query, count in {
+        "from=2026-05-02": 2,
+        "to=2026-05-02&category=food": 1,
+        "tag=t1,t2": 2,
+        "tag=t1,t2&tag_mode=all": 0,
+        "currency=JPY": 0,
+        "q=word": 3,
+        "q=lunch word1": 1,
+        "currency=EUR&min_amount=2&max_amount=2.00": 1,
+        "updated_since=2026-01-01T00:00:00Z": 3,
+    }.items():
         listed = (await ada.get(f"{PATH}?{query}")).json()["items"]
+        assert len(listed) == count, query
         assert lines(await ada.get(f"{EXPORT}?format=ndjson&{query}")) == listed, query
     head, *rows = table(await ada.get(f"{EXPORT}?format=csv&kind=refund"))
     assert (head, rows) == (FIELDS, [])

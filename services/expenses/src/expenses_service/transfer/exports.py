@@ -7,6 +7,7 @@ from expenses_service.authentication.models import Principal
 from expenses_service.cache.rules import entity_tag
 from expenses_service.changes.repository import data_version
 from expenses_service.expenses.repository import conditions
+from expenses_service.expenses.search import make_room
 from expenses_service.resources import Resources
 from expenses_service.transfer import repository, snapshots
 from expenses_service.transfer.lines import MEDIA_TYPES, Format, head_of, lines_of
@@ -30,6 +31,8 @@ async def export(
         name = f"expenses-{principal.today()}.{form}"
         if client_has(tag):
             return Download(tag, name, MEDIA_TYPES[form], None)
+        if query.q is not None:
+            await make_room(connection)
         pins = await snapshots.pin(connection, conditions(user_id, query))
     return Download(tag, name, MEDIA_TYPES[form], _chunks(resources, user_id, form, pins))
 
