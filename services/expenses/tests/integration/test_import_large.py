@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
@@ -81,12 +82,10 @@ async def test_the_largest_file_goes_in_whole_and_once(
     bearer = {"Authorization": f"Bearer {signing_key.token(access_claims(ADA))}"}
 
     def post(data: bytes) -> tuple[int, dict[str, Any]]:
-        connection = HTTPConnection(netloc, timeout=120)
-        connection.request("POST", IMPORT, data, bearer | CSV)
-        response = connection.getresponse()
-        answer = response.status, json.loads(response.read())
-        connection.close()
-        return answer
+        with closing(HTTPConnection(netloc, timeout=120)) as connection:
+            connection.request("POST", IMPORT, data, bearer | CSV)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
 
     largest = body(ROWS, SIZE)
     assert len(largest) == SIZE
@@ -99,11 +98,12 @@ async def test_the_largest_file_goes_in_whole_and_once(
     status, problem = post(body(ROWS + 1, SIZE))
     assert (status, problem["errors"][0]["code"]) == (422, "too_many_rows")
     assert problem["errors"][0]["line"] == ROWS + 2
-    connection = HTTPConnection(netloc, timeout=120)
-    connection.request("GET", f"{EXPORT}?format=ndjson", headers=bearer)
-    assert connection.getresponse().read().count(b"\n") == ROWS
-    connection.close()
+    with closing(HTTPConnection(netloc, timeout=120)) as connection:
+        connection.request("GET", f"{EXPORT}?format=ndjson", headers=bearer)
+        assert connection.getresponse().read().count(b"\n") == ROWS
     owner = await asyncpg.connect(urls["owner"])
-    await owner.execute("ANALYZE")
-    assert tuple(await owner.fetchrow(DIFFERENCES) or ()) == (0, 0, 0, 0)
-    await owner.close()
+    try:
+        await owner.execute("ANALYZE")
+        assert tuple(await owner.fetchrow(DIFFERENCES) or ()) == (0, 0, 0, 0)
+    finally:
+        await owner.close()

@@ -17,10 +17,13 @@ PINNED_AT_ONCE: Final = 5000
 _NEWEST_FIRST: Final = (expenses.c.spent_on.desc(), expenses.c.id.desc())
 _ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
-_IMAGES: Final = """
+# `IS TRUE` leaves the key of a version as the only way to it. After an import Postgres does not yet
+# know how many rows the user has, and would rather read all of them for every batch: 300 ms, not 4.
+IMAGES: Final = """
 SELECT c.snapshot::text AS snapshot
 FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY AS p (id, version, ord)
-JOIN change_log AS c ON c.expense_id = p.id AND c.version = p.version AND c.user_id = $1::uuid
+JOIN change_log AS c
+  ON c.expense_id = p.id AND c.version = p.version AND (c.user_id = $1::uuid) IS TRUE
 ORDER BY p.ord
 """
 
@@ -46,5 +49,5 @@ async def images(
 ) -> list[Expense]:
     """These versions of the user's expenses, in this order, without those erased meanwhile."""
     ids, versions = zip(*pinned, strict=True)
-    rows = await connection.exec_driver_sql(_IMAGES, (user_id, ids, versions))
+    rows = await connection.exec_driver_sql(IMAGES, (user_id, ids, versions))
     return [expense_of(json.decode(row.snapshot)) for row in rows]

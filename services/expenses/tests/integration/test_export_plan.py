@@ -1,0 +1,49 @@
+"""An export reads what it sends, also right after an import of which Postgres knows nothing yet."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.database import Database
+from expenses_service.transfer import repository
+from expenses_service.transfer.snapshots import READ_AT_ONCE
+from tests import postgres
+from tests.records import flood
+from tests.tokens import user_id
+
+MINE = 20_000
+
+
+@pytest.fixture
+async def unknown(urls: dict[str, str]) -> AsyncIterator[None]:
+    """One user's many rows, and statistics from before there were any."""
+    await postgres.execute(urls["owner"], "ALTER TABLE change_log SET (autovacuum_enabled = off)")
+    await flood(urls["owner"], user_id(1), MINE)
+    yield
+    await postgres.execute(urls["owner"], "ALTER TABLE change_log RESET (autovacuum_enabled)")
+
+
+async def scanned(connection: AsyncConnection, statement: str, *values: object) -> int:
+    """Run it; how many rows of the log its scans went through."""
+    explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+    nodes: list[dict[str, Any]]
+    nodes = [(await connection.exec_driver_sql(explain, values)).scalar_one()[0]["Plan"]]
+    for node in nodes:
+        nodes.extend(node.get("Plans", []))
+    return sum(
+        round(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
+        for node in nodes
+        if "Scan" in node["Node Type"] and node.get("Alias") == "c"
+    )
+
+
+@pytest.mark.usefixtures("unknown")
+async def test_a_batch_is_looked_up_row_by_row(database: Database) -> None:
+    async with database.transaction(seconds=30) as connection:
+        wanted = "SELECT id, version FROM expenses ORDER BY id LIMIT $1"
+        pins = (await connection.exec_driver_sql(wanted, (READ_AT_ONCE,))).all()
+        ids, versions = zip(*pins, strict=True)
+        seen = await scanned(connection, repository.IMAGES, user_id(1), ids, versions)
+    assert seen == READ_AT_ONCE
