@@ -11,10 +11,10 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate user-disable user-enable user-reset lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## everything on this machine without Docker (PORT=8080 DATA=.local; TLS=1: https, PORT=8443)
 	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
@@ -54,21 +54,22 @@ seed: ## the demonstration's data into a running stack at BASE_URL
 	@$(PYTHON) infra/demo/seed.py --auth "$(or $(BASE_URL),http://localhost:$(PORT))" \
 	  --expenses "$(or $(BASE_URL),http://localhost:$(PORT))"
 
-# A command of auth's operator: in the containers when those run, else in what `make run` runs.
+# A command of a service's operator: in the containers when those run, else in what `make run` runs.
 define operate
 if $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
-  $(COMPOSE) exec -T auth python -m auth_service.operator $(1); \
-else $(PYTHON) -m infra.local.operate --data "$(DATA)" $(1); fi
+  $(COMPOSE) exec -T $(1) python -m $(1)_service.operator $(2); \
+else $(PYTHON) -m infra.local.operate --data "$(DATA)" $(1) $(2); fi
 endef
 
 keys-rotate: ## a new signing key, from now on; nobody is signed out
-	@$(call operate,keys-rotate)
+	@$(call operate,auth,keys-rotate)
 
-# EMAIL goes through the environment, so that no character of it means anything to the shell.
+# These go through the environment, so that no character of them means anything to the shell.
 export EMAIL
+export USER_ID
 define operate-user
 test -n "$$EMAIL" || { echo "Name the account: make $(1) EMAIL=ada@example.com" >&2; exit 2; }; \
-$(call operate,$(1) "$$EMAIL")
+$(call operate,auth,$(1) "$$EMAIL")
 endef
 
 user-disable: ## end all sessions of EMAIL and bar the account
@@ -79,6 +80,10 @@ user-enable: ## let EMAIL sign in again
 
 user-reset: ## a one-time password for EMAIL, printed once
 	@$(call operate-user,user-reset)
+
+user-data-erase: ## all expenses data of closed accounts, for good (USER_ID='id id …'; - reads ids)
+	@test -n "$$USER_ID" || { echo "Name the accounts: make user-data-erase USER_ID='id id …'" >&2; exit 2; }; \
+	$(call operate,expenses,user-erase $$USER_ID)
 
 lock: install ## write all lock files anew from what the .in files ask for
 	@$(PYTHON) -m infra.local.locks

@@ -99,6 +99,12 @@ def test_hundreds_of_slow_clients_do_not_slow_the_others(patient: Gateway) -> No
             assert time.monotonic() - began < 2
 
 
+def test_an_erasure_has_more_time_than_other_writes(own_stack: Stack) -> None:
+    """Two seconds here, for all but imports and the erasure of an account's data."""
+    assert own_stack.client.delete("/api/v1/expenses?after=3").status_code == 200
+    assert own_stack.client.delete("/api/v1/expenses/x?after=3").status_code == 504
+
+
 def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None:
     """Three at most here; one place is free again as soon as one of them ends (2 s: 504)."""
     hanging = [socket.create_connection(("127.0.0.1", own_stack.port), timeout=10) for _ in range(3)]

@@ -185,4 +185,6 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await gateway_problem(scope, send)
     else:
         seen.append(f"{scope['method']} {scope['raw_path'].decode('latin-1')}")
+        if scope["query_string"].startswith(b"after="):
+            await asyncio.sleep(float(scope["query_string"][6:]))
         await ANSWERS.get(path.rsplit("/", 1)[1], echo)(scope, receive, send)

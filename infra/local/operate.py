@@ -1,4 +1,4 @@
-"""Auth's operator commands on a stack that runs here: `python3 -m infra.local.operate keys-rotate`."""
+"""Operator commands on a stack that runs here: `python3 -m infra.local.operate auth keys-rotate`."""
 
 import argparse
 import fcntl
@@ -12,6 +12,8 @@ from pathlib import Path
 from infra.local import bootstrap
 from infra.local.failure import Failure
 from infra.local.parts import Place, build
+
+SERVICES = ("auth", "expenses")
 
 
 def publish(place: Place) -> None:
@@ -34,12 +36,14 @@ def find(data: Path) -> Place:
     return Place(data, ports)
 
 
-def run(place: Place, arguments: Sequence[str], *, capture: bool) -> subprocess.CompletedProcess[str]:
-    """Run a command with auth's own settings; its output is kept, or goes where ours goes."""
-    auth = build("auth", place)
-    command = [auth.command[0], "-m", "auth_service.operator", *arguments]
+def run(
+    place: Place, service: str, arguments: Sequence[str], *, capture: bool
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with the service's own settings; its output is kept, or goes where ours goes."""
+    part = build(service, place)
+    command = [part.command[0], "-m", f"{service}_service.operator", *arguments]
     return subprocess.run(
-        command, cwd=auth.folder, env=dict(auth.environment), capture_output=capture, text=True, check=False
+        command, cwd=part.folder, env=dict(part.environment), capture_output=capture, text=True, check=False
     )
 
 
@@ -63,10 +67,11 @@ def main() -> int:
     """The exit status, which is that of the command."""
     parser = argparse.ArgumentParser(prog="python3 -m infra.local.operate", description=__doc__)
     parser.add_argument("--data", default=".local", help="the folder of the stack")
+    parser.add_argument("service", choices=SERVICES, help="whose operator it is")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="for the operator; --help lists them")
     given = parser.parse_args()
     try:
-        return run(find(Path(given.data)), given.command, capture=False).returncode
+        return run(find(Path(given.data)), given.service, given.command, capture=False).returncode
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1

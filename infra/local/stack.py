@@ -175,9 +175,9 @@ class Stack:
         """SIGSTOP hangs a part and its children, SIGCONT lets them go on."""
         self._running[name].signal(number)
 
-    def operate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of auth's operator, such as `keys-rotate`, and wait for it."""
-        return operate.run(self.place, arguments, capture=True)
+    def operate(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of a service's operator, such as `keys-rotate` of auth, and wait for it."""
+        return operate.run(self.place, service, arguments, capture=True)
 
     def log(self, name: str) -> str:
         """What a part has written in this run."""

@@ -61,7 +61,7 @@ def forges(stack: Stack, over: Event) -> set[int]:
 
 def rotated(stack: Stack) -> tuple[str, str]:
     """The key that signed and the one that does now."""
-    done = stack.operate("keys-rotate")
+    done = stack.operate("auth", "keys-rotate")
     assert done.returncode == 0, done.stderr
     new, old = done.stdout.splitlines()[-2:]
     return old.split()[0], new.split()[0]

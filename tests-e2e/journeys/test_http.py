@@ -70,7 +70,7 @@ def test_the_specification_is_openapi_3_1(anonymous: httpx.Client, service: str)
         ("DELETE", f"{AUTH}/login", "POST"),
         ("GET", f"{AUTH}/logout", "POST"),
         ("PUT", f"{AUTH}/me", "GET, HEAD, PATCH"),
-        ("PUT", EXPENSES, "GET, HEAD, POST"),
+        ("PUT", EXPENSES, "DELETE, GET, HEAD, POST"),
         ("POST", f"{EXPENSES}/01900000-0000-7000-8000-000000000000", "DELETE, GET, HEAD, PATCH"),
         ("POST", "/.well-known/jwks.json", "GET, HEAD"),
     ],

@@ -1,4 +1,4 @@
-"""Auth's operator commands on a stack that runs here, as a library and as a person types them."""
+"""Operator commands on a stack that runs here, as a library and as a person types them."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def operate(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_running_stack_is_found_and_operated(stack: Stack) -> None:
-    done = stack.operate("keys-rotate")
+    done = stack.operate("auth", "keys-rotate")
     assert done.returncode == 0, done.stderr
     signs = done.stdout.splitlines()[-2].split()[0]
     done = typed("make", "--no-print-directory", "keys-rotate", f"DATA={stack.data}")
@@ -42,10 +42,10 @@ def test_a_running_stack_is_found_and_operated(stack: Stack) -> None:
 
 
 def test_the_command_s_own_status_and_words_come_back(stack: Stack) -> None:
-    for done in (stack.operate("keys-burn"), operate(stack.data, "keys-burn")):
+    for done in (stack.operate("auth", "keys-burn"), operate(stack.data, "auth", "keys-burn")):
         assert done.returncode == 2
         assert "keys-rotate" in done.stderr
-    done = operate(stack.data, "--help")
+    done = operate(stack.data, "auth", "--help")
     assert done.returncode == 0
     assert "keys-rotate" in done.stdout
 
@@ -61,7 +61,7 @@ def test_where_nothing_runs_it_says_so(stack: Stack, tmp_path: Path) -> None:
     os.link(stack.data / "run/ports.json", tmp_path / "run/ports.json")  # as a killed stack leaves it
     (tmp_path / "run/lock").write_text("1")
     for folder in (tmp_path, tmp_path / "absent"):
-        done = operate(folder, "keys-rotate")
+        done = operate(folder, "auth", "keys-rotate")
         assert done.returncode == 1
         assert done.stderr.startswith(f"Nothing runs on {folder}: ")
         assert done.stderr.count("\n") == 1
@@ -100,9 +100,28 @@ def test_an_account_is_disabled_enabled_and_reset(stack: Stack) -> None:
 
 def test_an_account_that_nobody_has_is_told_in_a_sentence(stack: Stack) -> None:
     for verb in ("user-disable", "user-enable", "user-reset"):
-        done = stack.operate(verb, "nobody@example.com")
+        done = stack.operate("auth", verb, "nobody@example.com")
         assert done.returncode == 1
         assert done.stderr == "Nobody has the address nobody@example.com.\n"
         done = typed("make", "--no-print-directory", verb, f"DATA={stack.data}")
         assert done.returncode == 2
         assert f"make {verb} EMAIL=" in done.stderr
+
+
+def test_the_data_of_closed_accounts_is_erased(stack: Stack) -> None:
+    def make(**variables: str) -> subprocess.CompletedProcess[str]:
+        settings = [f"{name}={value}" for name, value in (variables | {"DATA": str(stack.data)}).items()]
+        return typed("make", "--no-print-directory", "user-data-erase", *settings)
+
+    demo = stack.operate("expenses", "user-list").stdout.split()
+    absent = "01900000-0000-7000-8000-00000000dead"
+    done = make(USER_ID=" ".join([absent, *demo]))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [absent, *demo]
+    assert stack.operate("expenses", "user-list").stdout == ""
+    done = make(USER_ID="ada@example.com")
+    assert done.returncode != 0
+    assert "ada@example.com is no id of a user" in done.stderr
+    done = make()
+    assert done.returncode == 2
+    assert "make user-data-erase USER_ID=" in done.stderr

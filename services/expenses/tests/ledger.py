@@ -15,11 +15,11 @@ SELECT
     FULL JOIN (SELECT * FROM rollups WHERE n <> 0 OR total <> 0) AS kept
       USING (user_id, month, category, currency, kind)
     WHERE live.n IS DISTINCT FROM kept.n OR live.total IS DISTINCT FROM kept.total) AS rollups,
-  (SELECT count(*) FROM user_state AS s
-    LEFT JOIN (SELECT user_id, min(seq) AS first, max(seq) AS last, count(*) AS n
-      FROM change_log GROUP BY user_id) AS l USING (user_id)
-    WHERE (coalesce(l.last, 0), coalesce(l.n, 0)) <> (s.seq, s.seq)
-      OR l.first <> 1) AS gaps,
+  (SELECT count(*) FROM user_state AS s,
+    LATERAL (SELECT min(seq) AS first, max(seq) AS last, count(*) AS n
+      FROM change_log AS c WHERE c.user_id = s.user_id AND c.seq > s.log_start) AS l
+    WHERE l.n <> s.seq - s.log_start
+      OR (l.n > 0 AND (l.first, l.last) <> (s.log_start + 1, s.seq))) AS gaps,
   (SELECT count(*) FROM expenses AS e
     JOIN LATERAL (SELECT version, at, snapshot FROM change_log AS c
       WHERE c.expense_id = e.id ORDER BY seq DESC LIMIT 1) AS c ON true

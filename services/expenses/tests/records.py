@@ -43,7 +43,8 @@ logged AS (
   SELECT user_id, amount, id, 'created', 1, created_at, to_jsonb(made) - 'user_id' FROM made),
 rolled AS (
   INSERT INTO rollups (user_id, month, category, currency, kind, n, total)
-  SELECT $1, '2026-05-01', 'food', 'EUR', 'expense', count(*), sum(amount) FROM made)
+  SELECT $1, '2026-05-01', 'food', 'EUR', 'expense', count(*), coalesce(sum(amount), 0)
+  FROM made)
 INSERT INTO user_state (user_id, seq) VALUES ($1, $2)
 """
 

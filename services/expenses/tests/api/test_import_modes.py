@@ -140,6 +140,25 @@ async def test_an_archived_category_keeps_what_it_has_and_takes_no_more(
     assert faults(response) == [(n, "unknown_category", "/category") for n in (1, 2)]
 
 
+@pytest.mark.parametrize("names_it", [True, False])
+@pytest.mark.parametrize("create", [True, False])
+async def test_a_category_comes_back_with_its_expense(
+    ada: httpx.AsyncClient, *, names_it: bool, create: bool
+) -> None:
+    """As with a restore; open when it was asked for."""
+    await ada.post(CATEGORIES, json={"name": "The zoo", "slug": "zoo"})
+    old = await made(ada, category="zoo")
+    await ada.delete(url(old))
+    await ada.delete(f"{CATEGORIES}/zoo")
+    row = DRAFT | {"id": old["id"]} | ({"category": "zoo"} if names_it else {})
+    query = f"create_categories={str(create).lower()}"
+    assert await imported(ada, documents(row), query) == done(updated=1)
+    items = {item["slug"]: item for item in (await ada.get(CATEGORIES)).json()["items"]}
+    assert items["zoo"]["archived"] is not create
+    assert items["zoo"]["name"] == ("Zoo" if create else "The zoo")
+    assert [expense["category"] for expense in await listed(ada)] == ["zoo"]
+
+
 async def test_where_the_usual_category_is_gone_rows_must_name_one(
     ada: httpx.AsyncClient,
 ) -> None:

@@ -49,7 +49,7 @@ async def touched(connection: AsyncConnection, statement: str, *values: object) 
 async def test_nobody_else_s_rows_are_read(database: Database, count: int) -> None:
     user = user_id(1)
     async with database.transaction(seconds=30) as connection:
-        await merge.stage(connection, rows(count))
+        await merge.stage(connection, 30, rows(count))
         await lock_user(connection, user)
         seen = await touched(connection, statements.PLAN, user, ["food"])
         now = (await connection.exec_driver_sql("SELECT now()")).scalar_one()

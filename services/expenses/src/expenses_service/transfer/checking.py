@@ -65,7 +65,7 @@ class Checker:
         Raises ValidationFailed with what POST says of it, each with a pointer.
         """
         if not isinstance(row, dict):
-            validate(ExpenseDraft, row)
+            validate(ExpenseDraft, row)  # says so
             row = {}
         try:
             return self._known(row)

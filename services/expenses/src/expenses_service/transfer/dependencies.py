@@ -8,10 +8,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 
 from expenses_service.errors import UnsupportedMediaType
-from expenses_service.requests import body_limit, query, require_media_type
+from expenses_service.requests import NoParameters, body_limit, query, require_media_type
 from expenses_service.resources import Resources, get_resources
 from expenses_service.transfer.lines import Format
-from expenses_service.transfer.schemas import ExportQuery, ImportQuery
+from expenses_service.transfer.schemas import Erasure, ExportQuery, ImportQuery
 from expenses_service.transfer.spool import Spool
 
 _FORMS: Final[dict[str, Format]] = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
@@ -38,5 +38,7 @@ async def spooled(request: Request) -> AsyncIterator[Spool]:
 
 ExportAsked = Annotated[ExportQuery, Depends(query(ExportQuery))]
 ImportAsked = Annotated[ImportQuery, Depends(query(ImportQuery))]
+ErasureAsked = Annotated[Erasure, Depends(query(Erasure))]
+Bare = Annotated[NoParameters, Depends(query(NoParameters))]
 SentForm = Annotated[Format, Depends(form_of)]
 Held = Annotated[Resources, Depends(get_resources)]

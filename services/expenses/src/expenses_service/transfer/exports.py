@@ -33,7 +33,8 @@ async def export(
             return Download(tag, name, MEDIA_TYPES[form], None)
         if query.q is not None:
             await make_room(connection)
-        pins = await snapshots.pin(connection, conditions(user_id, query))
+        wanted = repository.passing(conditions(user_id, query))
+        pins = await snapshots.pin(connection, wanted)
     return Download(tag, name, MEDIA_TYPES[form], _chunks(resources, user_id, form, pins))
 
 

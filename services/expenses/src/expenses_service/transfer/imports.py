@@ -25,7 +25,7 @@ from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
 from expenses_service.transfer import merge, rules
 from expenses_service.transfer.lines import Format
-from expenses_service.transfer.models import Imported, Plan
+from expenses_service.transfer.models import Imported
 from expenses_service.transfer.parser import parsed
 from expenses_service.transfer.schemas import ImportQuery
 from expenses_service.transfer.spool import Spool
@@ -82,7 +82,7 @@ async def _turn(imports: asyncio.Semaphore) -> AsyncIterator[None]:
 
 
 async def _imported(connection: AsyncConnection, job: Job) -> Imported:
-    stage = partial(merge.stage, connection)
+    stage = partial(merge.stage, connection, IMPORT_SECONDS)
     reading = await parsed(job.file, job.form, job.today, stage)
     if reading.refused:
         raise rules.refused_file(reading.refused)
@@ -94,16 +94,10 @@ async def _imported(connection: AsyncConnection, job: Job) -> Imported:
     result = rules.outcome(reading, plan)
     if result.failed and job.asked.mode == "atomic":
         raise rules.refused_rows(result)
-    if not job.asked.dry_run:
-        await _carry_out(connection, job.user_id, plan)
+    if not job.asked.dry_run and plan.created + plan.updated:
+        now = datetime.now(UTC)
+        await merge.carry_out(connection, job.user_id, plan, now)
+        used = await merge.categories_used(connection)
+        for category in rules.lacking(own, used, create=job.asked.create_categories):
+            await save(connection, job.user_id, category, now)
     return result
-
-
-async def _carry_out(connection: AsyncConnection, user_id: UUID, plan: Plan) -> None:
-    if not plan.created + plan.updated:
-        return
-    now = datetime.now(UTC)
-    own = await own_categories(connection, user_id)
-    for category in rules.lacking(own, await merge.categories_taken(connection)):
-        await save(connection, user_id, category, now)
-    await merge.carry_out(connection, user_id, plan, now)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,12 +10,13 @@ from expenses_service.database import copy_csv
 from expenses_service.transfer import statements
 from expenses_service.transfer.models import MAX_FAULTS, Plan, Refusal
 
-STATEMENT_SECONDS: Final = 90
 
+async def stage(connection: AsyncConnection, seconds: float, rows: AsyncIterator[bytes]) -> None:
+    """Bring checked rows to the database, where only this transaction sees them.
 
-async def stage(connection: AsyncConnection, rows: AsyncIterator[bytes]) -> None:
-    """Bring checked rows to the database, where only this transaction sees them."""
-    await connection.exec_driver_sql(statements.SETTINGS, (f"{STATEMENT_SECONDS}s",))
+    From here on each of its statements may take `seconds`.
+    """
+    await connection.exec_driver_sql(statements.SETTINGS, (f"{seconds * 1000:.0f}ms",))
     await connection.exec_driver_sql(statements.STAGE)
     await copy_csv(connection, "incoming", statements.COLUMNS, rows)
     await connection.exec_driver_sql(statements.ANALYZE_STAGED)
@@ -41,11 +41,6 @@ async def plan(connection: AsyncConnection, user_id: UUID, usable: Collection[st
     return Plan(counts.created, counts.updated, counts.unchanged, refused, refusals)
 
 
-async def categories_taken(connection: AsyncConnection) -> list[str]:
-    """The categories that expenses will be put into."""
-    return [row.category for row in await connection.exec_driver_sql(statements.CATEGORIES_TAKEN)]
-
-
 async def carry_out(
     connection: AsyncConnection, user_id: UUID, planned: Plan, now: datetime
 ) -> None:
@@ -58,3 +53,8 @@ async def carry_out(
     logged = await connection.exec_driver_sql(statements.LOG, (user_id, now, written))
     if logged.rowcount != written:
         raise RuntimeError("an import needs the user's lock until it commits")
+
+
+async def categories_used(connection: AsyncConnection) -> list[str]:
+    """The categories of the expenses that were written."""
+    return [row.category for row in await connection.exec_driver_sql(statements.CATEGORIES_USED)]

@@ -26,7 +26,6 @@ class Download:
 class Reading(Struct, frozen=True):
     """What the reading of a file came to; with `refused` none of it counts."""
 
-    rows: int
     failed: int
     faults: Sequence[Fault]
     refused: Sequence[Fault] = ()

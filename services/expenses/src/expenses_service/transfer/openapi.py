@@ -8,7 +8,7 @@ from expenses_service.cache.responses import VALIDATED
 from expenses_service.headers import IDEMPOTENCY_KEY
 from expenses_service.openapi import SIGNED_IN, problems, query_parameters
 from expenses_service.transfer.models import MAX_ROWS
-from expenses_service.transfer.schemas import ExportQuery, ImportOut, ImportQuery
+from expenses_service.transfer.schemas import Erasure, ExportQuery, ImportOut, ImportQuery
 
 _TEXT: Final = {"schema": {"type": "string"}}
 _SECURITY: Final = {"security": SIGNED_IN}
@@ -27,6 +27,15 @@ _NDJSON_EXAMPLE: Final = (
     '"updated_at":"2026-05-31T12:00:00Z","deleted_at":null}\n'
 )
 
+_ARCHIVE_EXAMPLE: Final = (
+    '{"type":"user","id":"019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a40","seq":1}\n'
+    '{"type":"category","slug":"cafe-bar","name":"Café & Bar","archived":false,"version":1,'
+    '"deleted":false}\n'
+    f'{{"type":"expense",{_NDJSON_EXAMPLE[1:]}'
+    '{"type":"change","seq":1,"action":"created","id":"019a3c5e-7d1f-7c2a-9b57-2f0c8d1e6a43",'
+    f'"version":1,"at":"2026-05-31T12:00:00Z","expense":{_NDJSON_EXAMPLE[:-1]}}}\n'
+    '{"type":"end","categories":1,"expenses":1,"changes":1}\n'
+)
 _SHORT_CSV_EXAMPLE: Final = (
     "source,external_id,spent_on,amount,currency,description\r\n"
     "bank,2026-05-31/7,2026-05-31,12.50,EUR,Lunch with Ada\r\n"
@@ -92,4 +101,27 @@ IMPORT: Final[dict[str, Any]] = {
         },
         "x-max-body-bytes": MAX_IMPORT_BYTES,
     },
+}
+
+ARCHIVE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_archive",
+    "response_class": Response,
+    "responses": {
+        **VALIDATED,
+        200: {
+            "description": "The file; a transfer that ends early is cut, never whole.",
+            "headers": _FILE_HEADERS,
+            "content": {"application/x-ndjson": {**_TEXT, "example": _ARCHIVE_EXAMPLE}},
+        },
+        **problems(400, 401, 403, 422),
+    },
+    "openapi_extra": _SECURITY,
+}
+
+ERASE: Final[dict[str, Any]] = {
+    "operation_id": "expenses_erase",
+    "status_code": 204,
+    "response_model": None,
+    "responses": {204: {"description": "All gone."}, **problems(400, 401, 403, 422)},
+    "openapi_extra": {**_SECURITY, **query_parameters(Erasure)},
 }

@@ -27,10 +27,9 @@ MAX_POINTER: Final = 100
 def parse(source: BinaryIO, form: Format, today: date, rows: TextIO) -> Reading:
     """Every good row as a line of `rows`: its line number, then what `Checker.cells` gives."""
     checker, writer = Checker(form, today), csv.writer(rows, lineterminator="\n")
-    count, failed, told = 0, 0, list[Fault]()
+    failed, told = 0, list[Fault]()
     try:
         for line, row in rows_of(source, form):
-            count += 1
             faults = [row] if isinstance(row, Fault) else []
             try:
                 if not faults:
@@ -40,8 +39,8 @@ def parse(source: BinaryIO, form: Format, today: date, rows: TextIO) -> Reading:
             failed += bool(faults)
             told += faults[: MAX_FAULTS - len(told)]
     except FileRefused as refused:
-        return Reading(count, failed, told, refused.faults[:MAX_FAULTS])
-    return Reading(count, failed, told)
+        return Reading(failed, told, refused.faults[:MAX_FAULTS])
+    return Reading(failed, told)
 
 
 def _fault(line: int, error: FieldError) -> Fault:

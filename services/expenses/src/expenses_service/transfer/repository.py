@@ -5,16 +5,16 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.changes.models import change_log
 from expenses_service.changes.rules import expense_of
 from expenses_service.expenses.models import Expense, expenses
 from expenses_service.transfer.pins import Pin
 
 PINNED_AT_ONCE: Final = 5000
 
-_NEWEST_FIRST: Final = (expenses.c.spent_on.desc(), expenses.c.id.desc())
 _ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 # `IS TRUE` leaves the key of a version as the only way to it. After an import Postgres does not yet
@@ -33,15 +33,28 @@ async def hold_snapshot(connection: AsyncConnection) -> None:
     await connection.exec_driver_sql(_ONE_SNAPSHOT)
 
 
+def passing(wanted: Sequence[ColumnElement[bool]]) -> Select[UUID, int]:
+    """The pins of the expenses that fulfil `wanted`, newest day first."""
+    table = expenses.c
+    newest_first = (table.spent_on.desc(), table.id.desc())
+    return select(table.id, table.version).where(*wanted).order_by(*newest_first)
+
+
+def ever(user_id: UUID) -> Select[UUID, int]:
+    """The pins of all the user's expenses, deleted ones too, in the order of their creation."""
+    log = change_log.c
+    newest = select(log.expense_id, func.max(log.version)).where(log.user_id == user_id)
+    return newest.group_by(log.expense_id).order_by(func.min(log.seq))
+
+
 async def pins(
-    connection: AsyncConnection, wanted: Sequence[ColumnElement[bool]]
+    connection: AsyncConnection, statement: Select[UUID, int]
 ) -> AsyncIterator[Sequence[Pin]]:
-    """Ids and present versions of the expenses that fulfil `wanted`, newest day first."""
-    found = select(expenses.c.id, expenses.c.version).where(*wanted).order_by(*_NEWEST_FIRST)
+    """What the statement finds, some at a time."""
     options = {"yield_per": PINNED_AT_ONCE}
-    async with connection.stream(found, execution_options=options) as result:
+    async with connection.stream(statement, execution_options=options) as result:
         async for rows in result.partitions():
-            yield [(row.id, row.version) for row in rows]
+            yield [(expense, version) for expense, version in rows]
 
 
 async def images(
@@ -51,3 +64,9 @@ async def images(
     ids, versions = zip(*pinned, strict=True)
     rows = await connection.exec_driver_sql(IMAGES, (user_id, ids, versions))
     return [expense_of(json.decode(row.snapshot)) for row in rows]
+
+
+async def count_changes(connection: AsyncConnection, user_id: UUID) -> int:
+    """How many the user's log has."""
+    log = select(func.count()).select_from(change_log).where(change_log.c.user_id == user_id)
+    return (await connection.execute(log)).scalar_one()

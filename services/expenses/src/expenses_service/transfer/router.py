@@ -1,15 +1,24 @@
-"""/expenses/export and /expenses/import."""
+"""/expenses/export, /expenses/import, /expenses/archive, and the erasure of /expenses."""
 
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
 from expenses_service.authentication.dependencies import Reader, Writer
+from expenses_service.cache.responses import USER_DATA
 from expenses_service.etag import not_modified
 from expenses_service.idempotency import responses as answers
 from expenses_service.idempotency.dependencies import keyed
-from expenses_service.transfer import exports, imports, openapi
-from expenses_service.transfer.dependencies import ExportAsked, Held, ImportAsked, SentForm, spooled
+from expenses_service.transfer import archive, erasure, exports, imports, openapi
+from expenses_service.transfer.dependencies import (
+    Bare,
+    ErasureAsked,
+    ExportAsked,
+    Held,
+    ImportAsked,
+    SentForm,
+    spooled,
+)
 from expenses_service.transfer.responses import sent
 
 router = APIRouter(prefix="/api/v1/expenses", tags=["transfer"])
@@ -46,3 +55,28 @@ async def import_expenses(
         request_key = keyed(request, principal, form.encode() + file.digest())
         job = imports.Job(principal.user_id, file, form, principal.today(), asked)
         return answers.sent(await imports.run(resources, job, request_key))
+
+
+@router.get("/archive", **openapi.ARCHIVE)
+async def archive_expenses(
+    request: Request, principal: Reader, _: Bare, resources: Held
+) -> Response:
+    """All of the caller's data as of one moment, one JSON document a line, each with a `type`.
+
+    `user` comes first; then every `category` that the caller made, changed or deleted, every
+    `expense`, deleted ones too, every `change` with the expense as it left it, and `end` with their
+    numbers: without that line the file is not whole.
+    """
+    has = partial(not_modified, request)
+    return sent(await archive.archive(resources, principal, has))
+
+
+@router.delete("", **openapi.ERASE)
+async def erase_expenses(principal: Writer, _: ErasureAsked, resources: Held) -> Response:
+    """Delete all of the caller's data for good: expenses, history, sums, categories, kept answers.
+
+    It cannot be undone. The sequence of changes goes on, so that a place before it is 410 to
+    `/changes`. After any other answer than 204 some of it may be gone: ask again.
+    """
+    await erasure.erase(resources.database, principal.user_id)
+    return Response(status_code=204, headers=USER_DATA)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from expenses_service.categories.rules import SLUG_PATTERN, Category, added, merge
+from expenses_service.categories.rules import SLUG_PATTERN, Category, added, brought_back, merge
 from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.expenses.errors import ExternalIdTaken
 from expenses_service.expenses.rules import unknown_category
@@ -22,14 +22,21 @@ def usable(own: Iterable[Category], named: Collection[str], *, create: bool) -> 
     return frozenset(open_slugs | new if create else open_slugs)
 
 
-def lacking(own: Iterable[Category], taken: Iterable[str]) -> list[Category]:
-    """Those of `taken` that are still to be made, each with a name like its slug."""
+def lacking(own: Iterable[Category], used: Iterable[str], *, create: bool) -> list[Category]:
+    """Those of `used` that are not there yet: with `create` made, with a name like their slug.
+
+    Without it they are those of expenses that came back, and come back with them as archived ones.
+    """
     rows = {row.slug: row for row in own}
     present = {category.slug for category in merge(rows.values())}
-    return [
-        added(slug, slug.replace("-", " ").capitalize()[:MAX_NAME], rows.get(slug))
-        for slug in sorted(set(taken) - present)
-    ]
+    absent = sorted(set(used) - present)
+    if not create:
+        return [brought_back(rows[slug]) for slug in absent]
+    return [added(slug, _name(slug), rows.get(slug)) for slug in absent]
+
+
+def _name(slug: str) -> str:
+    return slug.replace("-", " ").capitalize()[:MAX_NAME]
 
 
 def outcome(reading: Reading, plan: Plan) -> Imported:

@@ -51,3 +51,13 @@ class ImportOut(BaseModel):
     unchanged: int
     failed: int
     errors: Annotated[list[FaultOut], Field(max_length=MAX_FAULTS)]
+
+
+class Erasure(BaseModel):
+    """That it is meant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    confirm: Annotated[
+        Literal["everything"], Field(description="Says that all of it shall be gone for good.")
+    ]

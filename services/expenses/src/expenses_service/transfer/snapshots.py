@@ -4,12 +4,12 @@ The moment's snapshot is held for as long as it takes to pin the versions that a
 that is slow, or stops, then keeps neither a transaction nor a connection to Postgres.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import closing
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.errors import Unavailable
@@ -23,8 +23,8 @@ PIN_SECONDS: Final = 8.0  # the gateway waits 10 s for the first byte
 READ_AT_ONCE: Final = 250
 
 
-async def pin(connection: AsyncConnection, wanted: Sequence[ColumnElement[bool]]) -> Pins:
-    """The present versions of the expenses that fulfil `wanted`, newest day first."""
+async def pin(connection: AsyncConnection, wanted: Select[UUID, int]) -> Pins:
+    """The ids and versions that `wanted` finds, in its order."""
     pins = Pins()
     try:
         async for some in repository.pins(connection, wanted):

@@ -107,11 +107,10 @@ WHERE p.refusal IS NOT NULL
 ORDER BY p.line LIMIT $1::integer
 """
 
-CATEGORIES_TAKEN: Final = _filled("""
-SELECT DISTINCT i.category FROM planned AS p JOIN incoming AS i USING (line)
-WHERE p.refusal IS NULL
-  AND (p.action = 'created' OR p.action IS NOT NULL AND {names_category})
-""")
+CATEGORIES_USED: Final = """
+SELECT DISTINCT e.category FROM planned AS p JOIN expenses AS e USING (id)
+WHERE p.refusal IS NULL AND p.action IS NOT NULL
+"""
 
 # The log is written from the rows as they have become, and so are the sums; what a row gave to the
 # sums before it changed is taken off first.
