@@ -7,6 +7,8 @@ import auth_service.app  # noqa: F401 - with it all models are there
 from auth_service.tables import metadata
 from tests import postgres
 
+KEYS = "SELECT email, email_key FROM users"
+
 
 def test_up_down_up(superuser_url: str) -> None:
     urls = postgres.make_database(superuser_url)
@@ -16,6 +18,47 @@ def test_up_down_up(superuser_url: str) -> None:
         postgres.migrate(urls["owner"], "upgrade", "head")
     finally:
         postgres.drop_database(superuser_url, urls["name"])
+
+
+def test_addresses_that_were_there_are_folded_and_back(superuser_url: str) -> None:
+    urls = postgres.make_database(superuser_url)
+    emails = {
+        "ΟΔΟΣ@example.com": ("οδος@example.com", "οδοσ@example.com"),
+        "Straße@example.com": ("straße@example.com", "strasse@example.com"),
+        "Ada@example.com": ("ada@example.com", "ada@example.com"),
+        "Groß@example.com": ("groß@example.com", "groß@example.com"),  # of two that are alike
+        "gross@example.com": ("gross@example.com", "gross@example.com"),
+    }
+    before = {email: keys[0] for email, keys in emails.items()}
+    after = {email: keys[1] for email, keys in emails.items()}
+    try:
+        postgres.migrate(urls["owner"], "downgrade", "2026_11_24_tokens_and_versions")
+        asyncio.run(_register(urls["owner"], before))
+        postgres.migrate(urls["owner"], "upgrade", "head")
+        assert asyncio.run(_keys(urls["owner"])) == after
+        postgres.migrate(urls["owner"], "downgrade", "2026_11_24_tokens_and_versions")
+        assert asyncio.run(_keys(urls["owner"])) == before
+    finally:
+        postgres.drop_database(superuser_url, urls["name"])
+
+
+async def _register(url: str, keys: dict[str, str]) -> None:
+    statement = (
+        "INSERT INTO users (email, email_key, time_zone, password_hash) VALUES ($1, $2, 'UTC', 'x')"
+    )
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.executemany(statement, list(keys.items()))
+    finally:
+        await connection.close()
+
+
+async def _keys(url: str) -> dict[str, str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return {row["email"]: row["email_key"] for row in await connection.fetch(KEYS)}
+    finally:
+        await connection.close()
 
 
 def test_a_new_database_has_no_account(superuser_url: str) -> None:

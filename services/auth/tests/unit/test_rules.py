@@ -26,6 +26,10 @@ DAY_MS = 24 * 3600 * 1000
         ("a@office.local", "a@office.local"),
         ("a@e2e.test", "a@e2e.test"),
         ("ünï@bücher.example", "ünï@bücher.example"),
+        ("ΟΔΟΣ@example.com", "οδοσ@example.com"),
+        ("οδος@example.com", "οδοσ@example.com"),
+        ("Straße@example.com", "strasse@example.com"),
+        ("STRASSE@example.com", "strasse@example.com"),
     ],
 )
 def test_addresses_compare_without_case(email: str, key: str) -> None:

@@ -31,7 +31,7 @@ users: Final = Table(
         "email_key",
         Text,
         nullable=False,
-        comment="the address as it compares: normalised, lower case",
+        comment="the address as it compares: normalised, case-folded",
     ),
     Column("name", Text),
     Column("time_zone", Text, nullable=False),

@@ -33,7 +33,7 @@ _LEADING = re.compile(rf"^[\W\d_]{{1,{MAX_DECORATION}}}")
 
 
 def email_key(email: str) -> str:
-    """How `email` compares: normalised (RFC 6531, NFC) and in lower case.
+    """How `email` compares: normalised (RFC 6531, NFC) and without case (Unicode case folding).
 
     Raises:
         ValueError: it is no address; the message is for people.
@@ -45,7 +45,7 @@ def email_key(email: str) -> str:
         parsed = validate_email(email, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise ValueError(f"is not an e-mail address: {error}") from None
-    return parsed.normalized.lower()
+    return parsed.normalized.casefold()
 
 
 @cache
