@@ -63,6 +63,7 @@ def test_the_service_sees_an_access_token_in_its_place(stack: Stack, method: str
         ("GET", "/api/v1/expenses/openapi.json"),
         ("GET", "/api/v1/expenses/docs"),
         ("GET", "/api/v1/expenses/docs/start.js"),
+        ("GET", "/docs"),
     ],
 )
 def test_what_everybody_may_read_needs_no_exchange(stack: Stack, method: str, path: str) -> None:

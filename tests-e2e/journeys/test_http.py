@@ -37,8 +37,10 @@ def test_what_is_for_operators_is_not_public(anonymous: httpx.Client, path: str)
 
 def test_health_and_documentation_are_public(anonymous: httpx.Client) -> None:
     assert anonymous.get("/healthz").status_code == 200
-    moved = anonymous.get("/docs")
-    assert (moved.status_code, httpx.URL(moved.headers["location"]).path) == (302, f"{EXPENSES}/docs")
+    for method in ("GET", "HEAD"):
+        moved = anonymous.request(method, "/docs")
+        assert (moved.status_code, httpx.URL(moved.headers["location"]).path) == (302, f"{EXPENSES}/docs")
+    problem(anonymous.post("/docs"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(("service", "other"), [(AUTH, EXPENSES), (EXPENSES, AUTH)])

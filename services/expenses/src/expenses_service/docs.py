@@ -46,6 +46,12 @@ START = """SwaggerUIBundle({
 """
 
 
+@router.get("/docs")
+async def entrance() -> Response:
+    """Where people look first."""
+    return Response(status_code=302, headers={"Location": PATH, **CACHE})
+
+
 @router.get(PATH)
 async def page(request: Request) -> Response:
     """The documentation of this service, with a link to the other's."""

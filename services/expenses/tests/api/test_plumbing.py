@@ -117,6 +117,18 @@ async def test_documentation_comes_from_the_service_itself(anonymous: httpx.Asyn
     assert (await anonymous.get("/api/v1/expenses/docs/other.js")).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_docs_leads_to_the_pages(anonymous: httpx.AsyncClient, method: str) -> None:
+    answer = await anonymous.request(method, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/api/v1/expenses/docs")
+    assert (await anonymous.get(answer.headers["location"])).status_code == 200
+
+
+async def test_docs_takes_no_other_method(anonymous: httpx.AsyncClient) -> None:
+    answer = await anonymous.post("/docs")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_head_has_no_body(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.head("/livez")
     assert (answer.status_code, answer.content) == (200, b"")
