@@ -21,6 +21,7 @@ class JwksServer:
         self.paths: list[str] = []
         self.conditions: list[str | None] = []
         self.times: list[float] = []
+        self.ends: list[float] = []
         self.connections = 0
         self.drip = 0.0
         self.delay = threading.Event()
@@ -76,6 +77,7 @@ class JwksServer:
                     self._write(body)
                 except OSError:  # the reader had enough and hung up
                     self.close_connection = True
+                outer.ends.append(time.monotonic())
 
             def _write(self, body: bytes) -> None:
                 if not outer.drip:
