@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from auth_service.answers import ERRORS, PROBLEM, PROBLEM_SCHEMA, complete, components
 from auth_service.cookies import CookieProfile
+from auth_service.requests import JSON
 
 HTTPS = "https://expenses.example.com"  # the profile that the snapshot is of
 COMPONENT = "#/components/schemas/{model}"
@@ -60,18 +62,24 @@ def _value(member: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def answers(
-    good: Mapping[int, type[BaseModel] | None], *problems: int, headers: Sequence[str] = ()
+    good: Mapping[int, type[BaseModel] | None],
+    *problems: int,
+    example: object = None,
+    headers: Sequence[str] = (),
+    links: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[int | str, dict[str, Any]]:
     """For `responses`: what only this operation answers; `complete` adds the rest.
 
-    `headers` are those of its good answers that do not follow from what it is.
+    `example` is its body, `headers` are those of its good answers that do not follow from what it
+    is, `links` the calls that go on from its body.
     """
     named = {204: "Done", 304: "Not modified"}
     bodies: dict[int | str, dict[str, Any]] = {
         status: {
             "description": named.get(status, "Successful"),
             "headers": {name: {} for name in headers},
-            **({"model": body} if body else {}),
+            **({"model": body, "content": {JSON[0]: {"example": example}}} if body else {}),
+            **({"links": dict(links)} if body and links else {}),
         }
         for status, body in good.items()
     }

@@ -138,6 +138,8 @@ def complete(operation: dict[str, Any]) -> None:
     parameters = operation.setdefault("parameters", [])
     if HTTPStatus.NOT_MODIFIED in answers:
         parameters.append(headers.IF_NONE_MATCH)
+    if HTTPStatus.PRECONDITION_FAILED in answers:
+        parameters.append(headers.IF_MATCH)
     parameters.append(headers.REQUEST_ID)
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from expenses_service import answers
 from expenses_service.cookies import access_cookie
+from expenses_service.requests import JSON
 
 HTTPS = "https://expenses.example.com"  # the profile that the snapshot is of
 COMPONENT = "#/components/schemas/{model}"
@@ -57,6 +59,22 @@ def _value(member: Mapping[str, Any]) -> dict[str, Any]:
     if told.get("default", ...) is None:
         del told["default"]
     return told
+
+
+def answer(
+    description: str,
+    example: object,
+    *headers: str,
+    links: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """For `responses`: a good answer in JSON.
+
+    `headers` are those that do not follow from what the operation is, `links` the calls that go on
+    from the answer.
+    """
+    told = {"headers": {name: {} for name in headers}, "links": dict(links)}
+    content = {JSON[0]: {"example": example}}
+    return {"description": description, "content": content} | {k: v for k, v in told.items() if v}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

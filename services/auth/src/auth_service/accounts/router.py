@@ -14,6 +14,7 @@ from auth_service.accounts.schemas import (
 )
 from auth_service.etag import if_match, not_modified
 from auth_service.events.dependencies import ClientOf
+from auth_service.examples import USER
 from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.requests import MERGE_PATCH, json_body, no_query
 from auth_service.resources import Resources, get_resources
@@ -30,6 +31,12 @@ PASSWORD_CHANGE = {
     "current_password": "correct horse battery",
     "new_password": "a walk in the park, 1987",
 }
+SIGN_IN = {
+    "sign_in": {
+        "operationId": "sessions_login",
+        "requestBody": {"email": "$request.body#/email", "password": "$request.body#/password"},
+    }
+}
 REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"}
 
 
@@ -39,7 +46,7 @@ REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery",
     operation_id="accounts_register",
     summary="Make an account",
     dependencies=[Depends(own_site)],
-    responses=answers({201: UserBody}, 403, 409),
+    responses=answers({201: UserBody}, 403, 409, example=USER, links=SIGN_IN),
     openapi_extra=request_body(Registration, ["application/json"], REGISTRATION),
 )
 async def register(
@@ -59,7 +66,7 @@ async def register(
     "/me",
     operation_id="accounts_read_me",
     summary="Your profile",
-    responses=answers({200: UserBody, 304: None}),
+    responses=answers({200: UserBody, 304: None}, example=USER),
     openapi_extra={"security": SIGNED_IN},
 )
 async def read_me(
@@ -77,7 +84,7 @@ async def read_me(
     "/me",
     operation_id="accounts_change_me",
     summary="Change your profile",
-    responses=answers({200: UserBody}, 404, 412, headers=["ETag", "Vary"]),
+    responses=answers({200: UserBody}, 404, 412, example=USER, headers=["ETag", "Vary"]),
     openapi_extra={"security": SIGNED_IN}
     | request_body(ProfilePatch, MERGE_PATCH, {"name": "Ada"}),
 )

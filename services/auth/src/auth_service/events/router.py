@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from auth_service.etag import not_modified, opaque_etag
 from auth_service.events import service
 from auth_service.events.schemas import EventQuery, Events
+from auth_service.examples import EVENT
 from auth_service.openapi import SIGNED_IN, answers, query_parameters
 from auth_service.requests import query
 from auth_service.resources import Resources, get_resources
@@ -23,7 +24,11 @@ USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
     PATH,
     operation_id="events_list",
     summary="What happened to your account",
-    responses=answers({200: Events, 304: None}, headers=["Link"]),
+    responses=answers(
+        {200: Events, 304: None},
+        example={"items": [EVENT], "next_cursor": None},
+        headers=["Link"],
+    ),
     openapi_extra={"security": SIGNED_IN} | query_parameters(EventQuery),
 )
 async def list_events(

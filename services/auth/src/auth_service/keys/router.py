@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from auth_service.etag import not_modified, opaque_etag
+from auth_service.examples import KEY
 from auth_service.keys.schemas import JsonWebKey, KeySet
 from auth_service.openapi import answers
 from auth_service.requests import no_query
@@ -17,7 +18,7 @@ router = APIRouter(tags=["keys"])
     "/.well-known/jwks.json",
     operation_id="keys_list",
     summary="The public keys that verify tokens",
-    responses=answers({200: KeySet, 304: None}),
+    responses=answers({200: KeySet, 304: None}, example={"keys": [KEY]}),
 )
 async def list_keys(
     request: Request,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from auth_service.cross_site import refuse_cross_site
 from auth_service.etag import not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
+from auth_service.examples import GRANT, SESSION, USER
 from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
@@ -37,6 +38,12 @@ router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
 
 NO_STORE = {"Cache-Control": "no-store"}
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+END = {
+    "end": {
+        "operationId": "sessions_end",
+        "parameters": {"path.session_id": "$response.body#/items/0/id"},
+    }
+}
 EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
 
 
@@ -45,7 +52,9 @@ EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
     operation_id="sessions_login",
     summary="Sign in",
     dependencies=[Depends(own_site)],
-    responses=answers({200: LoginBody}, 401, 403, headers=["Set-Cookie"]),
+    responses=answers(
+        {200: LoginBody}, 401, 403, example={"user": USER, **GRANT}, headers=["Set-Cookie"]
+    ),
     openapi_extra=request_body(Login, ["application/json"], EXAMPLE),
 )
 async def login(
@@ -70,7 +79,7 @@ async def login(
     "/refresh",
     operation_id="sessions_refresh",
     summary="A new access token",
-    responses=answers({200: GrantBody}, headers=["Set-Cookie"]),
+    responses=answers({200: GrantBody}, example=GRANT, headers=["Set-Cookie"]),
     openapi_extra={"security": [{"refresh": []}]},
 )
 async def refresh(
@@ -148,7 +157,7 @@ async def logout_all(
     "/sessions",
     operation_id="sessions_list",
     summary="Your sessions",
-    responses=answers({200: OwnSessions, 304: None}),
+    responses=answers({200: OwnSessions, 304: None}, example={"items": [SESSION]}, links=END),
     openapi_extra={"security": SIGNED_IN},
 )
 async def list_sessions(

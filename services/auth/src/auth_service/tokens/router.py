@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from auth_service.errors import NotAuthenticated, ServiceError
 from auth_service.etag import if_match, not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
+from auth_service.examples import TOKEN
 from auth_service.openapi import SIGNED_IN, answers, request_body
 from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
@@ -23,6 +24,15 @@ router = APIRouter(tags=["tokens"])
 PATH = "/api/v1/auth/tokens"
 NO_STORE = {"Cache-Control": "no-store"}
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+REVOKE = {
+    "revoke": {
+        "operationId": "tokens_revoke",
+        "parameters": {
+            "path.token_id": "$response.body#/id",
+            "header.If-Match": "$response.header.ETag",
+        },
+    }
+}
 EXAMPLE = {
     "name": "Monthly report",
     "scopes": ["expenses:read"],
@@ -35,7 +45,9 @@ EXAMPLE = {
     status_code=201,
     operation_id="tokens_create",
     summary="Make a personal access token",
-    responses=answers({201: CreatedToken}, 404, 409),
+    responses=answers(
+        {201: CreatedToken}, 404, 409, example=TOKEN | {"token": "ea_pat_…"}, links=REVOKE
+    ),
     openapi_extra={"security": SIGNED_IN} | request_body(NewToken, ["application/json"], EXAMPLE),
 )
 async def create_token(
@@ -59,7 +71,7 @@ async def create_token(
     PATH,
     operation_id="tokens_list",
     summary="Your personal access tokens",
-    responses=answers({200: Tokens, 304: None}),
+    responses=answers({200: Tokens, 304: None}, example={"items": [TOKEN]}),
     openapi_extra={"security": SIGNED_IN},
 )
 async def list_tokens(

@@ -5,7 +5,7 @@ from typing import Any, Final
 from expenses_service.bulk.schemas import BulkBody, BulkOut
 from expenses_service.expenses.openapi import EXPENSE_EXAMPLE
 from expenses_service.headers import IDEMPOTENCY_KEY
-from expenses_service.openapi import SIGNED_IN, problems, request_body
+from expenses_service.openapi import SIGNED_IN, answer, problems, request_body
 from expenses_service.problems import document
 from expenses_service.requests import JSON
 
@@ -47,11 +47,8 @@ BULK: Final[dict[str, Any]] = {
     "operation_id": "expenses_bulk",
     "response_model": BulkOut,
     "responses": {
-        200: {
-            "description": "What became of each operation.",
-            "content": {"application/json": {"example": _ANSWER}},
-        },
-        **problems(400, 401, 403, 409, 413, 415, 422),
+        200: answer("What became of each operation.", _ANSWER),
+        **problems(409),
     },
     "openapi_extra": {
         "security": SIGNED_IN,

@@ -13,7 +13,6 @@ PUBLIC = {"Cache-Control": "public, max-age=3600"}
 
 
 VALIDATED: Mapping[int | str, dict[str, Any]] = {
-    200: {"headers": {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}},
     304: {"description": "The client has it already: If-None-Match names its ETag."},
 }
 """For `responses` of a route that answers with one of these."""

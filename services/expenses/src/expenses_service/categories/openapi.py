@@ -10,11 +10,10 @@ from expenses_service.categories.schemas import (
     CategoryOut,
     Removal,
 )
-from expenses_service.headers import IDEMPOTENCY_KEY, IF_MATCH
-from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
+from expenses_service.headers import IDEMPOTENCY_KEY
+from expenses_service.openapi import SIGNED_IN, answer, problems, query_parameters, request_body
 from expenses_service.requests import JSON, MERGE_PATCH
 
-_TEXT: Final = {"schema": {"type": "string"}}
 _EXAMPLE: Final = {
     "slug": "cafe-bar",
     "name": "Café & Bar",
@@ -24,18 +23,20 @@ _EXAMPLE: Final = {
 }
 
 
-def _one(description: str, **headers: object) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": {"ETag": _TEXT, **headers},
-        "content": {"application/json": {"example": _EXAMPLE}},
+def _one(description: str) -> dict[str, Any]:
+    """A category; what can be done with it next."""
+    same = {"path.slug": "$response.body#/slug", "header.If-Match": "$response.header.ETag"}
+    links = {
+        "change": {"operationId": "categories_change", "parameters": same},
+        "delete": {"operationId": "categories_delete", "parameters": same},
     }
+    return answer(description, _EXAMPLE, "ETag", links=links)
 
 
 LIST: Final[dict[str, Any]] = {
     "operation_id": "categories_list",
     "response_model": CategoryList,
-    "responses": {**VALIDATED, **problems(400, 401, 403, 422)},
+    "responses": {**VALIDATED, 200: answer("All of them.", {"items": [_EXAMPLE]})},
     "openapi_extra": {"security": SIGNED_IN},
 }
 
@@ -44,8 +45,8 @@ CREATE: Final[dict[str, Any]] = {
     "status_code": 201,
     "response_model": CategoryOut,
     "responses": {
-        201: _one("Added.", Location=_TEXT, **{"Idempotency-Replayed": _TEXT}),
-        **problems(400, 401, 403, 409, 413, 415, 422),
+        201: _one("Added."),
+        **problems(409),
     },
     "openapi_extra": {
         "security": SIGNED_IN,
@@ -59,11 +60,10 @@ CHANGE: Final[dict[str, Any]] = {
     "response_model": CategoryOut,
     "responses": {
         200: _one("The category as it is now."),
-        **problems(400, 401, 403, 404, 412, 413, 415, 422),
+        **problems(404, 412),
     },
     "openapi_extra": {
         "security": SIGNED_IN,
-        "parameters": [IF_MATCH],
         **request_body(CategoryChanges, MERGE_PATCH, {"archived": True}),
     },
 }
@@ -76,7 +76,7 @@ DELETE: Final[dict[str, Any]] = {
     "response_model": None,
     "responses": {
         204: {"description": "Deleted."},
-        **problems(400, 401, 403, 404, 409, 412, 422),
+        **problems(404, 409, 412),
     },
-    "openapi_extra": {"security": SIGNED_IN, "parameters": [*_REMOVAL, IF_MATCH]},
+    "openapi_extra": {"security": SIGNED_IN, "parameters": _REMOVAL},
 }

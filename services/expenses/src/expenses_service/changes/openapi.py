@@ -5,7 +5,7 @@ from typing import Any, Final
 from expenses_service.cache.responses import VALIDATED
 from expenses_service.changes.schemas import ChangeList, ChangesQuery, History
 from expenses_service.expenses.openapi import EXPENSE_EXAMPLE
-from expenses_service.openapi import SIGNED_IN, problems, query_parameters
+from expenses_service.openapi import SIGNED_IN, answer, problems, query_parameters
 
 _DELETED: Final[dict[str, Any]] = {
     **EXPENSE_EXAMPLE,
@@ -15,20 +15,12 @@ _DELETED: Final[dict[str, Any]] = {
 }
 
 
-def _answer(description: str, example: object) -> dict[str, Any]:
-    return {
-        **VALIDATED[200],
-        "description": description,
-        "content": {"application/json": {"example": example}},
-    }
-
-
 CHANGES: Final[dict[str, Any]] = {
     "operation_id": "changes_list",
     "response_model": ChangeList,
     "responses": {
         **VALIDATED,
-        200: _answer(
+        200: answer(
             "Changes after `since`; `next_since` leads on, at once when `has_more`.",
             {
                 "items": [
@@ -49,7 +41,7 @@ CHANGES: Final[dict[str, Any]] = {
                 "has_more": False,
             },
         ),
-        **problems(400, 401, 403, 410, 422),
+        **problems(410),
     },
     "openapi_extra": {"security": SIGNED_IN, **query_parameters(ChangesQuery)},
 }
@@ -59,7 +51,7 @@ HISTORY: Final[dict[str, Any]] = {
     "response_model": History,
     "responses": {
         **VALIDATED,
-        200: _answer(
+        200: answer(
             "Every version. The `expense` of a `deleted` one is what was deleted, with its "
             "`deleted_at`.",
             {
@@ -79,7 +71,7 @@ HISTORY: Final[dict[str, Any]] = {
                 ]
             },
         ),
-        **problems(400, 401, 403, 404, 422),
+        **problems(404),
     },
     "openapi_extra": {"security": SIGNED_IN},
 }

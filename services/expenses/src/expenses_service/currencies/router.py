@@ -10,20 +10,21 @@ from expenses_service.cache.responses import VALIDATED, public_data
 from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.currencies.schemas import CurrencyList
 from expenses_service.etag import opaque_etag
-from expenses_service.openapi import problems
+from expenses_service.openapi import answer
 from expenses_service.requests import NoParameters, query
 
 router = APIRouter(prefix="/api/v1/currencies", tags=["currencies"])
 
 _BODY: Final = msgspec.json.encode({"items": list(CURRENCIES.values())})
 _REPLY: Final = Reply(opaque_etag("currencies", _BODY), _BODY)
+_EXAMPLE: Final = {"code": "KWD", "name": "Kuwaiti Dinar", "exponent": 3}
 
 
 @router.get(
     "",
     operation_id="currencies_list",
     response_model=CurrencyList,
-    responses={**VALIDATED, **problems(422)},
+    responses={**VALIDATED, 200: answer("All of them.", {"items": [_EXAMPLE]})},
 )
 async def list_currencies(
     request: Request, _: Annotated[NoParameters, Depends(query(NoParameters))]

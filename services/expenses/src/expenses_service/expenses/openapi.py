@@ -11,14 +11,11 @@ from expenses_service.expenses.schemas import (
     ListQuery,
     PutQuery,
 )
-from expenses_service.headers import IDEMPOTENCY_KEY, IF_MATCH
-from expenses_service.openapi import SIGNED_IN, problems, query_parameters, request_body
+from expenses_service.headers import IDEMPOTENCY_KEY
+from expenses_service.openapi import SIGNED_IN, answer, problems, query_parameters, request_body
 from expenses_service.requests import JSON, MERGE_PATCH
 from expenses_service.text import CONTROLS, pattern
 
-_TEXT: Final = {"schema": {"type": "string"}}
-_STRONG: Final = {"ETag": {**_TEXT, "description": 'The version in quotes, such as `"3"`.'}}
-REPLAYED: Final = {"Idempotency-Replayed": {**_TEXT, "description": "`true` on a replay."}}
 _SECURITY: Final = {"security": SIGNED_IN}
 
 _DRAFT_EXAMPLE: Final = {
@@ -46,12 +43,17 @@ EXPENSE_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
-def _answer(description: str, example: object, headers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": headers,
-        "content": {"application/json": {"example": example}},
+def _one(description: str) -> dict[str, Any]:
+    """An expense; what can be done with it next."""
+    same = {"path.expense_id": "$response.body#/id"}
+    unchanged = {**same, "header.If-Match": "$response.header.ETag"}
+    links = {
+        "read": {"operationId": "expenses_read", "parameters": same},
+        "change": {"operationId": "expenses_change", "parameters": unchanged},
+        "delete": {"operationId": "expenses_delete", "parameters": unchanged},
+        "history": {"operationId": "expenses_history", "parameters": same},
     }
+    return answer(description, EXPENSE_EXAMPLE, "ETag", links=links)
 
 
 LIST: Final[dict[str, Any]] = {
@@ -59,12 +61,11 @@ LIST: Final[dict[str, Any]] = {
     "response_model": ExpenseList,
     "responses": {
         **VALIDATED,
-        200: _answer(
+        200: answer(
             "A page; `Link` and `next_cursor` lead to the next.",
             {"items": [EXPENSE_EXAMPLE], "next_cursor": None},
-            {"ETag": _TEXT, "Cache-Control": _TEXT, "Link": _TEXT},
+            "Link",
         ),
-        **problems(400, 401, 403, 422),
     },
     "openapi_extra": {**_SECURITY, **query_parameters(ListQuery)},
 }
@@ -74,8 +75,8 @@ CREATE: Final[dict[str, Any]] = {
     "status_code": 201,
     "response_model": ExpenseOut,
     "responses": {
-        201: _answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, **REPLAYED, "Location": _TEXT}),
-        **problems(400, 401, 403, 409, 413, 415, 422),
+        201: _one("Recorded."),
+        **problems(409),
     },
     "openapi_extra": {
         **_SECURITY,
@@ -89,8 +90,8 @@ READ: Final[dict[str, Any]] = {
     "response_model": ExpenseOut,
     "responses": {
         **VALIDATED,
-        200: _answer("The expense.", EXPENSE_EXAMPLE, {**_STRONG, "Cache-Control": _TEXT}),
-        **problems(400, 401, 403, 404, 422),
+        200: _one("The expense."),
+        **problems(404),
     },
     "openapi_extra": _SECURITY,
 }
@@ -99,12 +100,11 @@ CHANGE: Final[dict[str, Any]] = {
     "operation_id": "expenses_change",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The expense as it is now.", EXPENSE_EXAMPLE, _STRONG),
-        **problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
+        200: _one("The expense as it is now."),
+        **problems(404, 409, 412),
     },
     "openapi_extra": {
         **_SECURITY,
-        "parameters": [IF_MATCH],
         **request_body(ExpenseChanges, MERGE_PATCH, {"amount": "13.00", "notes": None}),
     },
 }
@@ -114,20 +114,28 @@ DELETE: Final[dict[str, Any]] = {
     "status_code": 204,
     "response_model": None,
     "responses": {
-        204: {"description": "Deleted."},
-        **problems(400, 401, 403, 404, 412, 422),
+        204: {
+            "description": "Deleted.",
+            "links": {
+                "restore": {
+                    "operationId": "expenses_restore",
+                    "parameters": {"path.expense_id": "$request.path.expense_id"},
+                }
+            },
+        },
+        **problems(404, 412),
     },
-    "openapi_extra": {**_SECURITY, "parameters": [IF_MATCH]},
+    "openapi_extra": _SECURITY,
 }
 
 RESTORE: Final[dict[str, Any]] = {
     "operation_id": "expenses_restore",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The live expense.", EXPENSE_EXAMPLE, {**_STRONG, **REPLAYED}),
-        **problems(400, 401, 403, 404, 409, 412, 422),
+        200: _one("The live expense."),
+        **problems(404, 409, 412),
     },
-    "openapi_extra": {**_SECURITY, "parameters": [IF_MATCH, IDEMPOTENCY_KEY]},
+    "openapi_extra": {**_SECURITY, "parameters": [IDEMPOTENCY_KEY]},
 }
 
 # An encoded slash and its like do not pass the gateway, which also resolves dots.
@@ -159,19 +167,18 @@ PUT: Final[dict[str, Any]] = {
     "operation_id": "expenses_put",
     "response_model": ExpenseOut,
     "responses": {
-        200: _answer("The expense as it is now.", EXPENSE_EXAMPLE, _STRONG),
+        200: _one("The expense as it is now."),
         201: {
-            **_answer("Recorded.", EXPENSE_EXAMPLE, {**_STRONG, "Location": _TEXT}),
+            **_one("Recorded."),
             "model": ExpenseOut,
         },
-        **problems(400, 401, 403, 409, 412, 413, 415, 422),
+        **problems(409, 412),
     },
     "openapi_extra": {
         **_SECURITY,
         "parameters": [
             *_NAMES,
             *query_parameters(PutQuery)["parameters"],
-            IF_MATCH,
             _IF_NONE_MATCH,
         ],
         **request_body(ExpenseDraft, JSON, _DRAFT_EXAMPLE),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from expenses_service.authentication.dependencies import Reader
 from expenses_service.cache.responses import VALIDATED, user_data
 from expenses_service.etag import not_modified
-from expenses_service.openapi import SIGNED_IN, problems, query_parameters
+from expenses_service.openapi import SIGNED_IN, answer, query_parameters
 from expenses_service.reports import service
 from expenses_service.reports.schemas import EXAMPLE, SummaryOut, SummaryQuery
 from expenses_service.requests import query
@@ -23,8 +23,7 @@ router = APIRouter(prefix="/api/v1/expenses/summary", tags=["reports"])
     response_model=SummaryOut,
     responses={
         **VALIDATED,
-        200: {**VALIDATED[200], "content": {"application/json": {"example": EXAMPLE}}},
-        **problems(400, 401, 403, 422),
+        200: answer("Groups and totals.", EXAMPLE),
     },
     openapi_extra={"security": SIGNED_IN, **query_parameters(SummaryQuery)},
 )
