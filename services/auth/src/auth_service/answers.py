@@ -59,6 +59,7 @@ ERRORS: Final[Mapping[int, _Error]] = {
     412: _Error(("version_conflict",)),
     413: _Error(("body_too_large",)),
     415: _Error(("unsupported_media_type",)),
+    417: _Error(plain="another expectation than 100-continue"),
     422: _Error(("validation_error", "weak_password")),
     429: _Error(
         ("rate_limited",),
@@ -66,11 +67,13 @@ ERRORS: Final[Mapping[int, _Error]] = {
         plain="the gateway has too many requests of this address at once",
     ),
     431: _Error(plain="the headers are larger than 32 KiB"),
+    499: _Error(plain="the body took more than a minute"),
     500: _Error(("internal_error",), plain="the gateway could not read a chunked body"),
     501: _Error(plain="a transfer coding that is not known"),
     502: _Error(("bad_gateway",)),
     503: _Error(("unavailable", "busy"), ("Retry-After",), plain="no service is there at all"),
     504: _Error(("gateway_timeout",)),
+    505: _Error(plain="another version of HTTP"),
 }
 PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -93,9 +96,9 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
         },
     },
 }
-ALWAYS: Final = frozenset({400, 413, 422, 429, 431, 500, 501, 502, 503, 504})
+ALWAYS: Final = frozenset({400, 413, 417, 422, 429, 431, 500, 501, 502, 503, 504, 505})
 SIGNED_IN: Final = frozenset({401, 403})
-WITH_BODY: Final = frozenset({415})
+WITH_BODY: Final = frozenset({415, 499})
 
 
 def components() -> dict[str, dict[str, Any]]:
