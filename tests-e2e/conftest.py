@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import declared
 from actors import Person, close_clients
 from infra.local import bootstrap
 from infra.local.stack import Stack
@@ -49,10 +50,10 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def base_url(request: pytest.FixtureRequest) -> str:
     """The gateway's address."""
-    if given := os.environ.get("BASE_URL"):
-        return given.rstrip("/")
-    stack: Stack = request.getfixturevalue("stack")
-    return stack.base_url
+    given = os.environ.get("BASE_URL", "").rstrip("/")
+    url: str = given or request.getfixturevalue("stack").base_url
+    declared.watch(url)
+    return url
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ ENDINGS = frozenset(
         "accounts_change_password",
         "accounts_close",
         "sessions_end",
+        "sessions_logout",
         "sessions_logout_all",
         "sessions_refresh",
     }

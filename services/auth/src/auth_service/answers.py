@@ -113,7 +113,7 @@ def complete(operation: dict[str, Any]) -> None:
     """Give an operation all the answers that it can have, each with all its headers."""
     answers = {int(status): answer for status, answer in operation["responses"].items()}
     errors = {status for status in answers if status in ERRORS} | ALWAYS
-    if "security" in operation:
+    if {} not in operation.get("security", [{}]):
         errors |= SIGNED_IN
     if "requestBody" in operation:
         errors |= WITH_BODY

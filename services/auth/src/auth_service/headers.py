@@ -31,10 +31,10 @@ ANSWERED: Final[Mapping[str, dict[str, Any]]] = {
     "Retry-After": _answered("Seconds to wait.", type="integer", minimum=0),
     "RateLimit-Policy": _answered("The limit that was met (draft-ietf-httpapi-ratelimit-headers)."),
     "RateLimit": _answered("What is left of it."),
-    "Content-Security-Policy": _answered("Of the gateway, as are the three below it."),
-    "X-Content-Type-Options": _answered("Always `nosniff`."),
-    "Referrer-Policy": _answered("Always `no-referrer`."),
-    "Strict-Transport-Security": _answered("Over https only."),
+    "Content-Security-Policy": _answered("Set by the gateway."),
+    "X-Content-Type-Options": _answered("Always `nosniff`; set by the gateway."),
+    "Referrer-Policy": _answered("Always `no-referrer`; set by the gateway."),
+    "Strict-Transport-Security": _answered("Over https only; set by the gateway."),
 }
 EVERYWHERE: Final = (
     "X-Request-ID",

@@ -114,6 +114,7 @@ async def refresh(
     operation_id="sessions_logout",
     summary="Sign out",
     responses=answers({204: None}, 403, headers=["Set-Cookie"]),
+    openapi_extra={"security": [{}, *SIGNED_IN, {"refresh": []}]},
 )
 async def logout(
     request: Request,
