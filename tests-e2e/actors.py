@@ -27,9 +27,7 @@ _open_clients: list[httpx.Client] = []
 def new_client(base_url: str | httpx.URL, **headers: str) -> httpx.Client:
     """A client with a cookie jar of its own; `close_clients` closes it when the test is over."""
     looked_at = {"response": [declared.check]}
-    client = httpx.Client(
-        base_url=base_url, headers=headers, timeout=20, verify=TRUST, event_hooks=looked_at
-    )
+    client = httpx.Client(base_url=base_url, headers=headers, timeout=20, verify=TRUST, event_hooks=looked_at)
     _open_clients.append(client)
     return client
 

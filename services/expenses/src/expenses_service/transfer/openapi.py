@@ -105,10 +105,9 @@ ARCHIVE: Final[dict[str, Any]] = {
         **VALIDATED,
         200: {
             "description": "The file; a transfer that ends early is cut, never whole.",
-            "headers": _FILE_HEADERS,
+            "headers": {"Content-Disposition": {}},
             "content": {"application/x-ndjson": {**_TEXT, "example": _ARCHIVE_EXAMPLE}},
         },
-        **problems(400, 401, 403, 422),
     },
     "openapi_extra": _SECURITY,
 }
@@ -117,6 +116,6 @@ ERASE: Final[dict[str, Any]] = {
     "operation_id": "expenses_erase",
     "status_code": 204,
     "response_model": None,
-    "responses": {204: {"description": "All gone."}, **problems(400, 401, 403, 422)},
+    "responses": {204: {"description": "All gone."}},
     "openapi_extra": {**_SECURITY, **query_parameters(Erasure)},
 }
