@@ -179,9 +179,7 @@ def test_anothers_idempotency_key_is_free(ada: Person, bob: Person) -> None:
 def test_without_credentials_no_route_is_open_but_these(
     base_url: str, found: list[Operation], subtests: pytest.Subtests
 ) -> None:
-    assert {
-        operation.id for operation in found if operation.is_public
-    } == PUBLIC
+    assert {operation.id for operation in found if operation.is_public} == PUBLIC
     for operation in found:
         if not operation.is_public:
             with subtests.test(operation.name):

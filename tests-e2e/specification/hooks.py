@@ -1,5 +1,8 @@
 """What schemathesis cannot know of this product; loaded by it (SCHEMATHESIS_HOOKS)."""
 
+import csv
+import io
+import json
 import re
 from typing import Any
 
@@ -36,12 +39,46 @@ REASONS = {
 }
 
 
+# What a file must hold, the schema of a text cannot tell: such a one may be refused for whatever is in it.
+FILES = frozenset({"expenses_import"})
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_context: Any, value: Any) -> bytes:
+    """As it is, when it is text; schemathesis knows the other type, CSV, by itself."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace")
+
+
+def as_file(text: str, media_type: str) -> str:
+    """An expense for each line of `text`, which describes it."""
+    rows = [{"amount": "12.50", "currency": "EUR", "description": line} for line in text.splitlines()]
+    if media_type == "application/x-ndjson":
+        return "".join(f"{json.dumps(row)}\n" for row in rows)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, ["amount", "currency", "description"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
 @schemathesis.hook
 def map_case(_context: Any, case: Any) -> Any:
-    """The coverage phase makes no text with quotes for a header, and sends `0` whatever the pattern says."""
+    """The coverage phase makes no text with quotes for a header, and sends `0` whatever the pattern says.
+
+    Random text is no file, so that it would never be taken; what has a row already is an example.
+    """
     if case.headers and case.headers.get("If-Match") == "0":
         case.headers["If-Match"] = "*"
+    if operation_of(case) in FILES and isinstance(case.body, str) and "currency" not in case.body:
+        case.body = as_file(case.body, case.media_type)
     return case
+
+
+def operation_of(case: Any) -> str:
+    """Its operationId."""
+    name: str = case.operation.definition.raw["operationId"]
+    return name
 
 
 @schemathesis.hook
@@ -49,14 +86,13 @@ def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> boo
     """Whether it is one; no other check, operation or answer is passed over."""
     if isinstance(failure, UseAfterFree):
         # The history of an expense outlives it; everything else of what was deleted is 404.
-        return bool(case.operation.definition.raw["operationId"] != "expenses_history")
+        return operation_of(case) != "expenses_history"
     if isinstance(failure, MissingContentType | MalformedJson) and response.status_code == 400:
         # The gateway's refusal of such a path has no body, and no service has seen the request.
         return bool(response.content) or not REFUSED_IN_PATHS.search(case.formatted_path)
     if isinstance(failure, AcceptedNegativeData) and isinstance(case.body, dict):
         # Such a request answers for each operation apart, also for one that is not valid.
-        is_bulk = case.operation.definition.raw["operationId"] == "expenses_bulk"
-        return not (is_bulk and case.body.get("mode") == "partial")
+        return not (operation_of(case) == "expenses_bulk" and case.body.get("mode") == "partial")
     return True
 
 
@@ -65,7 +101,7 @@ def only_for_a_reason(_ctx: Any, response: Any, case: Any) -> None:
     """A valid request is refused with one of REASONS only."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if response.status_code in {400, 410, 412, 422}:
+    if response.status_code in {400, 410, 412, 422} and operation_of(case) not in FILES:
         kind = response.headers.get("content-type", ["none"])[0]
         assert kind == "application/problem+json", f"refused on its way to the service, with content {kind}"
         document = response.json()
