@@ -45,9 +45,8 @@ FILES = frozenset({"expenses_import"})
 
 @schemathesis.serializer("application/x-ndjson")
 def ndjson(_context: Any, value: Any) -> bytes:
-    """As it is, when it is text; schemathesis knows the other type, CSV, by itself."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.encode(errors="replace")
+    """As it is, when it is text, and no text when it is none; schemathesis knows the other type, CSV."""
+    return value.encode(errors="replace") if isinstance(value, str) else b"\xff"
 
 
 def as_file(text: str, media_type: str) -> str:
