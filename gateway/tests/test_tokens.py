@@ -173,7 +173,7 @@ def test_what_the_exchange_sees(stack: Stack) -> None:
     headers = dict(received["headers"])
     assert (received["method"], received["body_bytes"]) == ("GET", 0)
     assert headers["authorization"] == f"Bearer {PERSONAL}"
-    assert headers["cookie"] == "ea_access=1"  # both together are auth's to refuse
+    assert headers["cookie"] == "ea_access=1"  # auth leaves both together to the service
     assert (headers["x-request-id"], headers["user-agent"]) == ("rid-x", "script/1")
     assert headers["x-forwarded-for"] == headers["x-real-ip"] == "127.0.0.2"
     assert headers["x-forwarded-host"] == f"127.0.0.1:{stack.port}"

@@ -128,6 +128,13 @@ def test_with_other_credentials_beside_it_nothing_is_guessed(base_url: str, ada:
     twice = new_client(base_url)
     headers = [("Authorization", f"Bearer {text}"), ("Authorization", f"Bearer {text}")]
     problem(twice.get(EXPENSES, headers=headers), 400, "ambiguous_credentials")
+    wrong = new_client(base_url, Authorization="Bearer ea_pat_", Cookie=cookie)
+    problem(wrong.get(EXPENSES), 400, "ambiguous_credentials")
+    problem(wrong.get(f"{AUTH}/me"), 400, "ambiguous_credentials")
+    duplicate = new_client(base_url, Authorization=f"Bearer {text}", Cookie=f"{cookie}; {cookie}")
+    problem(duplicate.get(EXPENSES), 400, "duplicate_cookie")
+    problem(client.request("TRACE", EXPENSES), 405, "method_not_allowed")
+    problem(client.get(f"{EXPENSES}/{'a/' * 3}"), 404, "not_found")
 
 
 @pytest.mark.own_stack

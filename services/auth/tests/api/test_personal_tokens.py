@@ -166,8 +166,25 @@ async def test_what_is_no_token_is_refused_with_the_path_that_was_asked_for(
         assert "authorization" not in answer.headers
     async with client_of(app) as nobody:
         assert (await nobody.get(EXCHANGE)).json()["code"] == "not_authenticated"
-    both = await exchange(app, good, Cookie="ea_access=x")
-    assert (both.status_code, both.json()["code"]) == (400, "ambiguous_credentials")
+
+
+@pytest.mark.parametrize(
+    ("others", "left"),
+    [
+        ([("Cookie", "ea_access=x")], ["Bearer"]),
+        ([("Cookie", "ea_access=x; ea_access=y")], ["Bearer"]),
+        ([("Authorization", "Bearer x")], ["Bearer", "Bearer"]),
+    ],
+)
+async def test_other_credentials_beside_it_are_left_to_the_service(
+    app: FastAPI, ada: httpx.AsyncClient, others: list[tuple[str, str]], left: list[str]
+) -> None:
+    token = (await create(ada))["token"]
+    async with client_of(app) as gateway:
+        headers = [("Authorization", f"Bearer {token}"), *others]
+        answer = await gateway.get(EXCHANGE, headers=headers)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers.get_list("authorization") == left
 
 
 async def test_an_access_token_cannot_be_exchanged(app: FastAPI, ada: httpx.AsyncClient) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from auth_service.cookies import DuplicateCookie
 from auth_service.errors import NotAuthenticated, ServiceError
 from auth_service.etag import if_match, not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
@@ -15,6 +16,7 @@ from auth_service.problems import response_of
 from auth_service.requests import json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions.dependencies import ProfileReader, ProfileWriter, access_token
+from auth_service.sessions.errors import AmbiguousCredentials
 from auth_service.telemetry import identify
 from auth_service.tokens import service
 from auth_service.tokens.schemas import CreatedToken, NewToken, TokenBody, Tokens
@@ -116,10 +118,14 @@ async def exchange(
 ) -> Response:
     """An access token for the personal one in Authorization (infra/contracts/token-exchange.md).
 
-    A refusal is what the gateway's client sees, so that it names the path that was asked for.
+    A refusal is what the gateway's client sees, so that it names the path that was asked for. Other
+    credentials beside the token are the service's to refuse, at their place in the order of checks.
     """
     try:
         text, _ = access_token(request, resources.cookies)
+    except (AmbiguousCredentials, DuplicateCookie):
+        return _as_many_without_the_token(request)
+    try:
         if text is None:
             raise NotAuthenticated
         exchanged = await resources.exchange.access_for(text)
@@ -128,6 +134,13 @@ async def exchange(
     identify(request, exchanged.user_id, exchanged.token_id)
     headers = NO_STORE | {"Authorization": f"Bearer {exchanged.access.text}"}
     return Response(None, 200, headers)
+
+
+def _as_many_without_the_token(request: Request) -> Response:
+    response = Response(None, 200, NO_STORE)
+    for _ in request.headers.getlist("authorization"):
+        response.headers.append("Authorization", "Bearer")
+    return response
 
 
 def _asked_for(request: Request) -> str:
