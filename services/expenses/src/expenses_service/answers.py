@@ -50,6 +50,7 @@ ERRORS: Final[Mapping[int, _Error]] = {
     ),
     403: _Error(("cross_site_request", "insufficient_scope")),
     404: _Error(("not_found",)),
+    405: _Error(("method_not_allowed",), ("Allow",)),
     409: _Error(
         (
             "external_id_taken",

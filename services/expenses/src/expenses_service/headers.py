@@ -31,6 +31,7 @@ ANSWERED: Final[Mapping[str, dict[str, Any]]] = {
     "Content-Disposition": _answered("A name for the file (RFC 6266).", always=True),
     "Idempotency-Replayed": _answered("On a replay only.", enum=["true"]),
     "WWW-Authenticate": _answered("Always `Bearer`.", always=True),
+    "Allow": _answered("The methods that the path takes.", always=True),
     "Retry-After": _answered("Seconds to wait.", type="integer", minimum=0),
     "Content-Security-Policy": _answered("Set by the gateway."),
     "X-Content-Type-Options": _answered("Always `nosniff`; set by the gateway."),

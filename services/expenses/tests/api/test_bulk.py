@@ -39,6 +39,17 @@ async def test_each_operation_ends_as_the_single_call(ada: httpx.AsyncClient) ->
     ]  # fmt: skip
 
 
+async def test_a_version_is_an_integer_by_its_value(ada: httpx.AsyncClient) -> None:
+    one = await made(ada)
+    most = 2**53 - 1
+    for version, code in ((1.5, "int_type"), (0.0, "int_type"), (most + 1, "less_than_equal")):
+        refused = await ada.post(BULK, json={"operations": [delete(one) | {"version": version}]})
+        assert blamed(refused) == [("/operations/0/version", code)]
+    assert statuses(await bulk(ada, delete(one, version=most), mode="partial")) == [412]
+    answer = await bulk(ada, update(one, notes="a") | {"version": 1.0}, delete(one, version=2))
+    assert statuses(answer) == [200, 204]
+
+
 async def test_operations_work_on_what_the_ones_before_left(
     ada: httpx.AsyncClient, database: Database
 ) -> None:

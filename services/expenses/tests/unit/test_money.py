@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from expenses_service.currencies.money import (
     MAX_MINOR_UNITS,
+    TEXT_PATTERN,
     AmountError,
     amount_text,
     minor_units,
@@ -125,3 +127,25 @@ def test_a_near_code_is_suggested() -> None:
     assert nearest_code("?") is None
     assert find_currency("EUR") == CURRENCIES["EUR"]
     assert find_currency("XXX") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written_so"),
+    [
+        ("1", True),
+        ("007.1000", True),
+        ("0.0001", True),
+        ("00.01", True),
+        ("0.10", True),
+        ("10.0", True),
+        ("0", False),
+        ("00.000", False),
+        ("0.00001", False),
+        ("1.00000", False),
+        ("1.", False),
+        (".5", False),
+        ("-1", False),
+    ],
+)
+def test_the_pattern_of_the_specification(text: str, *, written_so: bool) -> None:
+    assert bool(re.fullmatch(TEXT_PATTERN, text)) == written_so

@@ -1,17 +1,31 @@
 """Many writes as clients send them, and what became of each."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from expenses_service.expenses.schemas import ExpenseChanges, ExpenseDraft, ExpenseOut
 
 MAX_OPERATIONS: Final = 1000
+MAX_VERSION: Final = 2**53 - 1  # what every JSON library keeps exactly
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
 
-Version = Annotated[int, Field(strict=True, ge=1, description="A stale one is 412.")]
+
+def _by_value(number: object) -> object:
+    """`3.0` is an integer too, by JSON Schema."""
+    if isinstance(number, Decimal) and 1 <= number <= MAX_VERSION and number % 1 == 0:
+        return int(number)
+    return number
+
+
+Version = Annotated[
+    int,
+    BeforeValidator(_by_value),
+    Field(strict=True, ge=1, le=MAX_VERSION, description="A stale one is 412."),
+]
 
 
 class Create(BaseModel):

@@ -9,8 +9,9 @@ from expenses_service.currencies.rules import CURRENCIES, Currency
 MAX_DIGITS: Final = 15
 MAX_MINOR_UNITS: Final = 10**MAX_DIGITS - 1
 MAX_TEXT: Final = 40
-TEXT_PATTERN: Final = r"^[0-9]+(\.[0-9]{1,4})?$"
-"""For the specification: no currency has more than four decimals."""
+_FRACTION: Final = r"[1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9]"
+TEXT_PATTERN: Final = rf"^(0*[1-9][0-9]*(\.[0-9]{{1,4}})?|0+\.({_FRACTION}))$"
+"""For the specification: not zero, and no currency has more than four decimals."""
 
 _TEXT: Final = re.compile(r"(?P<sign>-?)(?P<number>[0-9]+(\.[0-9]+)?)", re.ASCII)
 

@@ -85,13 +85,15 @@ CREATE: Final[dict[str, Any]] = {
     },
 }
 
+_ANOTHER_PATH: Final = 405  # where the id is the name of one that takes other methods, as `bulk`
+
 READ: Final[dict[str, Any]] = {
     "operation_id": "expenses_read",
     "response_model": ExpenseOut,
     "responses": {
         **VALIDATED,
         200: _one("The expense."),
-        **problems(404),
+        **problems(404, _ANOTHER_PATH),
     },
     "openapi_extra": _SECURITY,
 }
@@ -101,7 +103,7 @@ CHANGE: Final[dict[str, Any]] = {
     "response_model": ExpenseOut,
     "responses": {
         200: _one("The expense as it is now."),
-        **problems(404, 409, 412),
+        **problems(404, _ANOTHER_PATH, 409, 412),
     },
     "openapi_extra": {
         **_SECURITY,
@@ -123,7 +125,7 @@ DELETE: Final[dict[str, Any]] = {
                 }
             },
         },
-        **problems(404, 412),
+        **problems(404, _ANOTHER_PATH, 412),
     },
     "openapi_extra": _SECURITY,
 }
