@@ -101,7 +101,7 @@ def test_auth(base_url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (lambda answers: answers.pop("200"), "Undocumented HTTP status code"),
+        (lambda answers: answers.pop("200"), "Undocumented status code"),
         (lambda answers: answers["200"].update(content={"text/csv": {}}), "Undocumented Content-Type"),
         (lambda answers: answers["200"]["headers"].update({"X-New": {"required": True}}), "Missing required"),
     ],
