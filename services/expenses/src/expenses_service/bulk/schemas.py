@@ -23,8 +23,8 @@ def _by_value(number: object) -> object:
 
 Version = Annotated[
     int,
-    BeforeValidator(_by_value),
     Field(strict=True, ge=1, le=MAX_VERSION, description="A stale one is 412."),
+    BeforeValidator(_by_value),
 ]
 
 
