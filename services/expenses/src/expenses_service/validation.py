@@ -28,7 +28,7 @@ def body_errors(
         FieldError(
             _code(item, "unknown_field"),
             _detail(item),
-            pointer=_pointer((*prefix, *item["loc"])),
+            pointer=_pointer((*prefix, *_place(item))),
             suggestion=_suggestion(item, _names(_holder(model, item["loc"]))),
         )
         for item in error.errors()
@@ -93,6 +93,12 @@ def _suggestion(item: ErrorDetails, known: Collection[str]) -> str | None:
         return near[0] if near else None
     suggestion = item.get("ctx", {}).get("suggestion")
     return suggestion if isinstance(suggestion, str) else None
+
+
+def _place(item: ErrorDetails) -> tuple[str | int, ...]:
+    """Where the error is; of a member's name pydantic says `[key]` below it, which is nowhere."""
+    location = item["loc"]
+    return location[:-1] if location[-2:] == (item["input"], "[key]") else location
 
 
 def _pointer(location: Sequence[str | int]) -> str:
