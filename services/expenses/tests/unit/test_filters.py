@@ -200,7 +200,6 @@ def test_a_currency_that_is_not_valid_is_all_that_is_told() -> None:
         ("limit", "ten", "int_parsing"),
         ("limit", "1_0", "int_parsing"),
         ("limit", "5.0", "int_parsing"),
-        ("cursor", "", "string_too_short"),
         ("form", "2026-01-01", "extra_forbidden"),
         ("from_", "2026-01-01", "extra_forbidden"),
     ],

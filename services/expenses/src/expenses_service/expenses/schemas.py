@@ -30,7 +30,6 @@ from expenses_service.expenses.sorting import BY_AMOUNT, SortName
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
-MAX_CURSOR: Final = 100
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
 _BOTH_NAMES_OR_NONE: Final[JsonDict] = {
@@ -119,10 +118,7 @@ class ListQuery(Filters):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Items of a page."), DIGITS] = (
         DEFAULT_LIMIT
     )
-    cursor: Annotated[
-        str | None,
-        Field(min_length=1, max_length=MAX_CURSOR, description="`next_cursor` of the page before."),
-    ] = None
+    cursor: Annotated[str | None, Field(description="`next_cursor` of the page before.")] = None
     include: Annotated[
         Several[Literal["total"]] | None,
         Field(description="`total`: how many expenses pass the filters, on all pages."),
