@@ -68,6 +68,8 @@ def test_which_take_new_expenses() -> None:
         ("Café & Bar", "cafe-bar"),
         ("  Trips  2026 ", "trips-2026"),
         ("ﬁtness", "fitness"),
+        ("Straße", "strasse"),
+        ("™ İ", "tm-i"),
         ("--", None),
         ("食べ物", None),
         ("x" * 63 + " y", "x" * 63),

@@ -66,7 +66,8 @@ def open_among(slugs: Collection[str], rows: Iterable[Category]) -> frozenset[st
 
 def slug_of(name: str) -> str | None:
     """ASCII, lower case, hyphens: `Café & Bar` gives `cafe-bar`; None when nothing is left."""
-    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    letters = unicodedata.normalize("NFKD", name.casefold())  # which makes `ss` of `ß`
+    ascii_only = letters.encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MAX_SLUG].strip("-") or None
 
 
