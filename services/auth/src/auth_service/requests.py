@@ -80,7 +80,9 @@ def json_body(
 
 
 def require_media_type(request: Request, media: Sequence[str]) -> None:
-    """Raises UnsupportedMediaType, naming what would do."""
+    """Raises UnsupportedMediaType, naming what would do; codings (RFC 9110, 8.4) are not undone."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared not in media:
         raise UnsupportedMediaType(f"Send the body with Content-Type: {media[0]}.")

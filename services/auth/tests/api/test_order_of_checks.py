@@ -34,6 +34,9 @@ async def test_what_takes_a_password(anonymous: httpx.AsyncClient, path: str) ->
     plain = {"Content-Type": "text/plain"}
     assert told(await post(url, content=b"{", headers=plain)) == (415, "unsupported_media_type")
     assert told(await post(url, headers=plain)) == (415, "unsupported_media_type")
+    gzip, as_it_is = (JSON | {"Content-Encoding": coding} for coding in ("gzip", "Identity"))
+    assert told(await post(url, content=b"{", headers=gzip)) == (415, "unsupported_media_type")
+    assert told(await post(url, content=b"{", headers=as_it_is)) == (400, "malformed_json")
     assert told(await post(url)) == (400, "malformed_json")
     assert told(await post(url, content=b"{", headers=JSON)) == (400, "malformed_json")
     assert told(await post(url, json=[])) == (422, "validation_error")

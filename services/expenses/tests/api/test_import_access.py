@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from gzip import compress
 
 import httpx
 import pytest
@@ -60,6 +61,13 @@ async def test_the_body_must_be_declared(ada: httpx.AsyncClient, kind: str, stat
     if status == 415:
         assert response.json()["code"] == "unsupported_media_type"
         assert await listed(ada) == []
+
+
+async def test_the_body_comes_as_it_is(ada: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
+    response = await ada.post(IMPORT, content=compress(BODY.encode()), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(

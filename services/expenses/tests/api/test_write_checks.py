@@ -78,8 +78,10 @@ async def test_the_type_then_the_text_then_the_fields(
     ada: httpx.AsyncClient, database: Database, target: str, name: str
 ) -> None:
     path, body = path_of(name, target), CALLS[name][2]
-    for headers in (TEXT, {}, {"Content-Type": "multipart/form-data"}):
+    gzip, as_it_is = (JSON | {"Content-Encoding": coding} for coding in ("gzip", "Identity"))
+    for headers in (TEXT, {}, {"Content-Type": "multipart/form-data"}, gzip):
         assert await send(ada, name, path, b"{", headers) == (415, "unsupported_media_type")
+    assert await send(ada, name, path, b"{", as_it_is) == (400, "malformed_json")
     for text in (b"", b"{", b'{"a":1,"a":2}', b"\xff", b'{"a":NaN}', b"{} {}", b"[" * 100_000):
         assert await send(ada, name, path, text, JSON) == (400, "malformed_json")
     bodies: list[object] = [None, [], "x", 1, body | {"nonsense": 1}]
