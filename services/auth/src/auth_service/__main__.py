@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from auth_service.app import create_app
+from auth_service.wire import Protocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateway keeps an idle connection (60 s)
 GRACEFUL_SECONDS = 30
@@ -46,7 +47,7 @@ def main() -> None:
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT", "8000")),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

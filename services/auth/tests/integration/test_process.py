@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -170,3 +171,19 @@ def test_a_head_leaves_the_connection_usable_and_is_logged_as_one(settings: Sett
     assert [line["method"] for line in asked] == ["GET", "HEAD", "HEAD", "GET"]
     assert {line["route"] for line in asked} == {path}
     assert not [line for line in lines if line["level"] == "error"]
+
+
+@pytest.mark.parametrize("line", ["GET /api/v1/auth/events?q=é", "BREW /", "get /"])
+def test_what_no_parser_reads_is_told_as_a_problem(settings: Settings, line: str) -> None:
+    with served(settings) as (_, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(f"{line} HTTP/1.1\r\nHost: x\r\nX-Request-ID: a\r\n\r\n".encode())
+            answer = HTTPResponse(connection)
+            answer.begin()
+            told = json.loads(answer.read())
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert (answer.headers["cache-control"], answer.will_close) == ("no-store", True)
+    assert (told["status"], told["code"], told["instance"]) == (400, "invalid_request", "/")
+    assert told["request_id"] == answer.headers["x-request-id"]
+    assert len(told["request_id"]) == 32
