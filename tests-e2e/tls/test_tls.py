@@ -14,9 +14,9 @@ from infra.local.stack import Stack
 pytestmark = pytest.mark.own_stack
 
 COOKIES = {
-    "__Host-ea_access": {"HttpOnly", "Secure", "SameSite=strict", "Path=/"},
-    "__Secure-ea_refresh": {"HttpOnly", "Secure", "SameSite=strict", f"Path={AUTH}"},
-    "__Host-ea_device": {"HttpOnly", "Secure", "SameSite=strict", "Path=/"},
+    "__Host-ea_access": {"HttpOnly", "Secure", "SameSite=Strict", "Path=/"},
+    "__Secure-ea_refresh": {"HttpOnly", "Secure", "SameSite=Strict", f"Path={AUTH}"},
+    "__Host-ea_device": {"HttpOnly", "Secure", "SameSite=Strict", "Path=/"},
 }
 
 

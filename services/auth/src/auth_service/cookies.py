@@ -61,15 +61,11 @@ class CookieProfile:
         self._set(response, self.refresh, "", 0, REFRESH_PATH)
 
     def _set(self, response: Response, name: str, value: str, max_age: int, path: str) -> None:
-        response.set_cookie(
-            name,
-            value,
-            max_age=max_age,
-            path=path,
-            secure=self.secure,
-            httponly=True,
-            samesite="strict",
-        )
+        """As the contract spells it; tokens need no quotes (RFC 6265, section 4.1.1)."""
+        attributes = [f"Max-Age={max_age}", f"Path={path}", "HttpOnly", "SameSite=Strict"]
+        if self.secure:
+            attributes.append("Secure")
+        response.headers.append("Set-Cookie", "; ".join([f"{name}={value}", *attributes]))
 
 
 def read_cookie(request: HTTPConnection, name: str) -> str | None:
