@@ -21,8 +21,6 @@ from auth_service.telemetry import Telemetry, configure_logging
 from auth_service.throttles.metrics import ThrottleMetrics
 from auth_service.tokens.router import router as tokens
 
-BASE = "/api/v1"
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; reads the environment when `settings` is not given, connects to nothing."""
@@ -43,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Users, sessions and the keys that tokens are verified with.",
         lifespan=lifespan,
         dependencies=[Depends(limit_body)],
-        openapi_url=f"{BASE}/auth/openapi.json",
+        openapi_url=None,  # docs.py serves it, with a validator
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -4,13 +4,16 @@ The assets are those of the package fastapi-offline, which ships Swagger UI and 
 it. The page has no inline script, so that the gateway's content policy can forbid them.
 """
 
+import json
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
 
 from expenses_service.errors import NotFound
+from expenses_service.etag import not_modified, opaque_etag
 
 PATH = "/api/v1/expenses/docs"
+SPECIFICATION = "/api/v1/expenses/openapi.json"
 OTHER = ("Auth", "/api/v1/auth/docs")
 ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 CACHE = {"Cache-Control": "public, max-age=3600"}
@@ -57,17 +60,30 @@ async def page(request: Request) -> Response:
     """The documentation of this service, with a link to the other's."""
     title = f"{request.app.title} API"
     html = PAGE.format(title=title, path=PATH, other=f"{OTHER[0]} API", other_path=OTHER[1])
-    return Response(html, media_type="text/html", headers=CACHE)
+    return _public(request, html, "text/html")
 
 
 @router.get(f"{PATH}/{{name}}")
 async def asset(name: str, request: Request) -> Response:
     """One of the page's own files, and no other."""
     if name == "start.js":
-        return Response(
-            START % request.app.openapi_url, media_type="text/javascript", headers=CACHE
-        )
+        return _public(request, START % SPECIFICATION, "text/javascript")
     if name not in ASSETS:
         raise NotFound
     content = files("fastapi_offline").joinpath("static", name).read_bytes()
-    return Response(content, media_type=ASSETS[name], headers=CACHE)
+    return _public(request, content.decode(), ASSETS[name])
+
+
+@router.get(SPECIFICATION)
+async def specification(request: Request) -> Response:
+    """What the page shows, for programs."""
+    text = json.dumps(request.app.openapi(), ensure_ascii=False, separators=(",", ":"))
+    return _public(request, text, "application/json")
+
+
+def _public(request: Request, text: str, media_type: str) -> Response:
+    """With a validator, as every GET has one."""
+    headers = {**CACHE, "ETag": opaque_etag(text)}
+    if not_modified(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type=media_type, headers=headers)

@@ -129,6 +129,35 @@ async def test_docs_takes_no_other_method(anonymous: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("openapi.json", "application/json"),
+        ("docs", "text/html; charset=utf-8"),
+        ("docs/start.js", "text/javascript; charset=utf-8"),
+        ("docs/swagger-ui.css", "text/css; charset=utf-8"),
+    ],
+)
+async def test_documentation_can_be_validated(
+    anonymous: httpx.AsyncClient, path: str, kind: str
+) -> None:
+    url = f"/api/v1/expenses/{path}"
+    first = await anonymous.get(url)
+    assert (first.status_code, first.headers["content-type"]) == (200, kind)
+    assert first.headers["cache-control"] == "public, max-age=3600"
+    tag = first.headers["etag"]
+    again = await anonymous.get(url, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = await anonymous.get(url, headers={"If-None-Match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+async def test_the_specification_is_served_whole(
+    app: FastAPI, anonymous: httpx.AsyncClient
+) -> None:
+    assert (await anonymous.get("/api/v1/expenses/openapi.json")).json() == app.openapi()
+
+
 async def test_head_has_no_body(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.head("/livez")
     assert (answer.status_code, answer.content) == (200, b"")
