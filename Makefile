@@ -11,7 +11,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui logs seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ load: install ## people at a fixed rate through the gateway; fails by its budget
 
 load-ui: install ## the same with Locust's web page
 	@$(MAKE) --no-print-directory -C tests-e2e load-ui BASE_URL="$(BASE_URL)"
+
+bench: install ## the rows of the performance contract, as ratios (ROWS=P1,P3 QUICK=1 ROUNDS GROWTH=10M)
+	@$(MAKE) --no-print-directory -C tests-e2e bench
+
+soak: install ## ten minutes of load, after which no process may have grown (MINUTES)
+	@$(MAKE) --no-print-directory -C tests-e2e soak
 
 logs: ## follow the logs of `make run`, or of the containers when those run
 	@if [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \

@@ -11,17 +11,23 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parents[1])]
 
 from infra.local import bootstrap  # noqa: E402 - found only now
 from infra.local.failure import Failure  # noqa: E402 - the same
 from infra.local.stack import Stack  # noqa: E402 - the same
+from load import budgets  # noqa: E402 - the same
 
 HERE = Path(__file__).parent
 REPORTS = HERE.parent / "reports"
+LOG = REPORTS / "load.log"
 PACE_SECONDS = 10  # as in locustfile.py
+LAST_VISIT_SECONDS = 20
+AFTER_SECONDS = 60  # until a run that should have ended is stopped
+UI_SECONDS = 3600
 RATE = float(os.environ.get("RATE", "2"))
 DURATION = int(os.environ.get("DURATION", "30"))
 BUDGETS = {
@@ -36,53 +42,61 @@ def locust(base_url: str, *, ui: bool) -> int:
     users = str(max(1, math.ceil(RATE * PACE_SECONDS)))
     command = [sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py"), "--host", base_url]
     command += ["--users", users, "--spawn-rate", str(max(RATE, 0.1))]
+    command += ["--stop-timeout", str(LAST_VISIT_SECONDS)]
     if ui:
-        print("Locust's page: http://localhost:8089 (Ctrl-C ends it)")
-        return subprocess.run(command, check=False).returncode
-    command += ["--headless", "--only-summary", "--loglevel", "WARNING", "--stop-timeout", "20"]
-    command += ["--run-time", f"{DURATION}s"]
+        print(f"Locust's page: http://localhost:8089 (Ctrl-C ends it, else {UI_SECONDS // 60} minutes)")
+        return _finished(command, UI_SECONDS)
+    command += ["--headless", "--only-summary", "--loglevel", "WARNING", "--run-time", f"{DURATION}s"]
     command += ["--csv", str(REPORTS / "load"), "--html", str(REPORTS / "load.html")]
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
-    return verdict(done)
+    for old in REPORTS.glob("load*"):
+        old.unlink()
+    with LOG.open("w") as log:
+        status = _finished(command, DURATION + LAST_VISIT_SECONDS + AFTER_SECONDS, log)
+    return verdict(status)
+
+
+def _finished(command: list[str], seconds: int, log: IO[str] | None = None) -> int:
+    """The exit status; Locust is stopped when it takes longer."""
+    try:
+        done = subprocess.run(command, check=False, stdout=log, stderr=log, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        print(f"load: stopped after {seconds} s.", file=sys.stderr)
+        return 1
+    return done.returncode
 
 
 def verdict(status: int) -> int:
     """Print what was measured and whether it is within the budgets."""
-    with (REPORTS / "load_stats.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    total = next(row for row in rows if row["Name"] == "Aggregated")
-    missed = []
-    columns = ("Request Count", "Failure Count", "50%", "95%")
-    print(f"\n{'call':24}{'requests':>9}{'failed':>9}{'p50 ms':>9}{'p95 ms':>9}  budget")
-    for row in rows:
-        kind, _, name = row["Name"].partition(": ")
-        if not name:
-            continue
-        within = float(row["95%"]) <= BUDGETS[kind] and row["Failure Count"] == "0"
-        missed += [] if within else [row["Name"]]
-        figures = "".join(f"{row[column]:>9}" for column in columns)
-        print(f"{row['Name']:24}{figures}  {BUDGETS[kind]:.0f} ms {'kept' if within else 'MISSED'}")
-    if int(total["Request Count"]) == 0 or (status and not missed):
-        missed.append("the run itself")
-    print(f"\n{total['Request Count']} requests, {float(total['Requests/s']):.0f}/s")
-    print(f"report: {REPORTS / 'load.html'}")
-    print(f"load: {'MISSED by ' + ', '.join(missed) if missed else 'within all budgets'}")
-    return 1 if missed else 0
+    file = REPORTS / "load_stats.csv"
+    if not file.exists():
+        raise Failure(f"Locust left no figures:\n{LOG.read_text()[-2000:]}")
+    with file.open() as opened:
+        rows = list(csv.DictReader(opened))
+    said = budgets.missed(rows, BUDGETS, people=RATE * DURATION)
+    if status and not said:
+        said.append(f"Locust ended with status {status}")
+    print(f"\n{budgets.table(rows, BUDGETS)}\n\nreport: {REPORTS / 'load.html'}")
+    for text in said:
+        print(f"  {text}")
+    print(f"load: {'MISSED' if said else 'within all budgets'}")
+    return 1 if said else 0
 
 
 def main() -> int:
     """The exit status: 0 only within all budgets."""
     ui = "--ui" in sys.argv[1:]
-    if given := os.environ.get("BASE_URL"):
-        return locust(given, ui=ui)
     data = Path(tempfile.mkdtemp(prefix="load-"))
     try:
+        if given := os.environ.get("BASE_URL"):
+            return locust(given, ui=ui)
         bootstrap.install(bootstrap.RUN, develop=False)
         with Stack(data, port=0) as stack:
             return locust(stack.base_url, ui=ui)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     finally:
         shutil.rmtree(data, ignore_errors=True)
 

@@ -1,0 +1,83 @@
+"""OVER: what is served under three times what can be, and how quickly the rest is refused."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from bench.figures import Goal, Line, Round, Sample, median_of
+from bench.loads import list_answer, lists
+from bench.sides import EXPENSES, drive, running, sample
+from bench.site import Site
+from bench.web import Caller
+from bench.wrk import Load
+
+ADMITTED = 500
+"""Requests of one address that the gateway lets in at a time (gateway/README.md)."""
+TIMES = 3
+GOAL = Goal("at least", 0.80)
+REFUSED_MS = 500
+AT_PEAK = 64
+
+
+def overload(site: Site) -> Iterator[Line]:
+    """Three times as many connections as the gateway lets in.
+
+    Each waits so long between its requests that all together ask for three times the peak.
+    """
+    cookies = site.ada.cookies(site.auth)
+    load = lists(cookies, list_answer(site, cookies))
+    site.pin(site.behind_gateway)
+    site.say("  OVER")
+    seconds = site.options.seconds
+    peak = drive(site, site.behind_gateway, load, AT_PEAK, seconds).value
+    connections = TIMES * ADMITTED
+    pause = round(connections * 1000 / (TIMES * peak)) if peak else 0
+    flood = replace(load, refusals=(429, 503), pause_ms=max(1, pause))
+    rounds, slowest = [], []
+    for _ in range(site.options.rounds):
+        before = drive(site, site.behind_gateway, load, AT_PEAK, seconds)
+        after, refused_ms = _flooded(site, flood, connections, cookies)
+        rounds.append(Round(before, after))
+        slowest.append(refused_ms)
+    note = refusals(median_of(slowest))
+    yield Line(
+        "OVER", f"{TIMES} times the peak", f"the cached list, {AT_PEAK} connections",
+        f"{connections} connections", "req/s", rounds, GOAL, notes=(note,),
+    )  # fmt: skip
+
+
+def refusals(milliseconds: float | None) -> str:
+    """What is said of them."""
+    if milliseconds is None:
+        return "nothing was refused"
+    return f"95 of 100 refusals came within {milliseconds:.0f} ms"
+
+
+def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[Sample, float | None]:
+    """Good answers a second, and the 95th percentile of what a refusal takes, seen from beside the load."""
+    ended = threading.Event()
+    refused: list[float] = []
+    probe = threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended))
+    seconds = 2 * site.options.seconds  # it takes a while until so many wait
+    with running(site, site.gateway, flood, connections, seconds) as run:
+        probe.start()
+        try:
+            outcome = run.finish()
+        finally:
+            ended.set()
+            probe.join()
+    if not refused:
+        return sample(outcome), None
+    slow = sorted(refused)[len(refused) * 95 // 100]
+    late = (f"refusals took {slow:.0f} ms, more than {REFUSED_MS}",) if slow > REFUSED_MS else ()
+    measured = sample(outcome)
+    return replace(measured, faults=(*measured.faults, *late)), slow
+
+
+def _probe(url: str, cookies: str, refused: list[float], ended: threading.Event) -> None:
+    with closing(Caller(url, {"Cookie": cookies})) as caller:
+        while not ended.wait(0.005):
+            answer = caller.call("GET", EXPENSES)
+            if answer.status in {429, 503}:
+                refused.append(answer.seconds * 1000)
