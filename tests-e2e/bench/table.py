@@ -33,9 +33,12 @@ def _cells(line: Line) -> Sequence[str]:
 
 
 def _side(line: Line, samples: Sequence[Sample], limit: str = "") -> str:
-    value, cpu = (median_of([getattr(one, name) for one in samples]) for name in ("value", "cpu_us"))
+    names = ("value", "cpu_us", "p99_ms")
+    value, cpu, p99 = (median_of([getattr(one, name) for one in samples]) for name in names)
     figure = "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-    return f"{figure} {line.unit}" + (f" (CPU {cpu:.0f} µs{limit})" if cpu is not None else "")
+    beside = [] if cpu is None else [f"CPU {cpu:.0f} µs{limit}"]
+    beside += [] if p99 is None or line.unit == "ms" else [f"p99 {p99:.3g} ms"]
+    return f"{figure} {line.unit}" + (f" ({', '.join(beside)})" if beside else "")
 
 
 def remarks(lines: Sequence[Line]) -> list[str]:

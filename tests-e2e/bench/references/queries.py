@@ -8,6 +8,7 @@ ones that the service has.
 import asyncio
 import json
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,21 +38,33 @@ FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "date": date.fromisoformat,
     "timestamptz": datetime.fromisoformat,
 }
+ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,]+)')
+"""Of an array: in quotes, with backslashes, or plain (PostgreSQL, 8.15.6)."""
 FAR_AHEAD = date(2100, 1, 1)
 DAYS = 300_000
+
+
+def reader(kind: str) -> Callable[[str], Any]:
+    """How Postgres's text of this type is read, arrays of one dimension too."""
+    if not kind.endswith("[]"):
+        return FROM_TEXT[kind]
+    one = FROM_TEXT[kind.removesuffix("[]")]
+
+    def read(text: str) -> list[Any]:
+        items = (found.groups() for found in ELEMENT.finditer(text[1:-1]))
+        return [
+            None if plain == "NULL" else one(plain or re.sub(r"\\(.)", r"\1", quoted))
+            for quoted, plain in items
+        ]
+
+    return read
 
 
 def maker(kind: str, text: str | None) -> Make:
     """How a parameter is made for one execution: once and for all where it has no place."""
     if text is None:
         return lambda _: None
-    if kind.endswith("[]"):
-        one = FROM_TEXT[kind.removesuffix("[]")]
-        read: Callable[[str], Any] = lambda text: [  # noqa: E731 - one of two
-            one(item.strip('"')) for item in text.strip("{}").split(",") if item
-        ]
-    else:
-        read = FROM_TEXT[kind]
+    read = reader(kind)
     if "@" not in text:
         value = read(text)
         return lambda _: value

@@ -11,7 +11,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def line(ratio: float, goal: Goal | None, row: str = "P1", **more: object) -> Line:
-    rounds = [Round(Sample(1000.0, 20.0), Sample(1000.0 * ratio, 80.0))]
+    rounds = [Round(Sample(1000.0, 20.0), Sample(1000.0 * ratio, 80.0, 1.0, 12.34))]
     return Line(row, "1 & more", "bare", "list", "req/s", rounds, goal, **more)  # type: ignore[arg-type]  # as above
 
 
@@ -22,14 +22,20 @@ def test_the_table_has_both_sides_the_ratio_the_goal_and_the_verdict() -> None:
     text = table([line(0.6, AT_LEAST), line(4, AT_MOST, "P6")])
     first, second = text.splitlines()[2:]
     assert first.split("  ")[0] == "P1"
-    for part in ("bare: 1,000 req/s (CPU 20 µs)", "list: 600 req/s (CPU 80 µs)", "0.60", "≥ 0.5", "met"):
+    for part in (
+        "bare: 1,000 req/s (CPU 20 µs)",
+        "list: 600 req/s (CPU 80 µs, p99 12.3 ms)",
+        "0.60",
+        "≥ 0.5",
+        "met",
+    ):
         assert part in first
     assert "≤ 3" in second
     assert second.endswith("MISSED")
 
 
 def test_a_second_goal_stands_beside_the_cpu() -> None:
-    assert "(CPU 80 µs, goal ≤ 230)" in table([line(1, AT_LEAST, most_cpu_us=230)])
+    assert "(CPU 80 µs, goal ≤ 230, p99 12.3 ms)" in table([line(1, AT_LEAST, most_cpu_us=230)])
 
 
 def test_faults_and_notes_are_told_apart_from_the_table() -> None:
