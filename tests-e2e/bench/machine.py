@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import resource
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ def pin(pid: int, cores: Collection[int]) -> None:
 def on(cores: Collection[int]) -> list[str]:
     """What to put before a command that shall run on these cores."""
     return ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))] if cores else []
+
+
+def open_files(wanted: int) -> None:
+    """Let this process and what it starts have so many files open, as far as the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def cpu_seconds(pid: int) -> float:

@@ -37,8 +37,10 @@ def picture(lines: Sequence[Line], curves: Sequence[Curve], caption: str) -> str
 
 def score(line: Line) -> float:
     """1 at the goal, more when better, whichever way the goal goes; 1 for what is only reported."""
-    if line.goal is None or not line.rounds or not line.median:
-        return 1.0 if line.goal is None else 0.0
+    if not line.rounds or not line.median:
+        return 0.0
+    if line.goal is None:
+        return 1.0
     reached = line.median / line.goal.value
     return reached if line.goal.direction == "at least" else 1 / reached
 

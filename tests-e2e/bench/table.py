@@ -18,6 +18,11 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
+def summary(line: Line) -> str:
+    """One line in short."""
+    return ", ".join(part for part in (line.row, line.variant, *_cells(line)[4:]) if part)
+
+
 def _cells(line: Line) -> Sequence[str]:
     limit = "" if line.most_cpu_us is None else f", goal ≤ {line.most_cpu_us:g}"
     return (

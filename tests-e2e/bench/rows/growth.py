@@ -42,8 +42,7 @@ class Table:
         others = people.new_users(max(1, size // EACH)) if size > SMALL else []
         if others:
             each = (size if size >= EACH else size - SMALL) // len(others)
-            for other in others:
-                seeding.seed(database, [other], each, bulk=True)
+            seeding.seed(database, others, each, bulk=True)
         url = site.another_expenses(database).url
         return cls(size, url, reader, others[0] if others else None)
 

@@ -5,7 +5,7 @@ import pytest
 
 from bench.figures import Curve, Goal, Line, Round, Sample
 from bench.picture import BAR, picture, score
-from bench.table import document, remarks, table
+from bench.table import document, remarks, summary, table
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -36,6 +36,14 @@ def test_the_table_has_both_sides_the_ratio_the_goal_and_the_verdict() -> None:
 
 def test_a_second_goal_stands_beside_the_cpu() -> None:
     assert "(CPU 80 µs, goal ≤ 230, p99 12.3 ms)" in table([line(1, AT_LEAST, most_cpu_us=230)])
+
+
+def test_a_line_that_could_not_be_measured_has_failed_and_says_why() -> None:
+    failed = Line("P3", "not measured", "-", "-", "", [], notes=("no such table",))
+    assert table([failed]).endswith("FAILED")
+    assert summary(failed) == "P3, not measured, -, -, reported, FAILED"
+    assert score(failed) == 0
+    assert remarks([failed]) == ["P3 not measured: no such table"]
 
 
 def test_faults_and_notes_are_told_apart_from_the_table() -> None:
