@@ -53,8 +53,9 @@ class Reader:
     def __init__(self, table: Table, cookies: str, path: str) -> None:
         self._caller = Caller(table.url, {"Cookie": cookies})
         self._path = path
-        oldest = json.loads(self._caller.get(f"{EXPENSES}?sort=spent_on&limit=1").body)["items"][0]
-        self._patched = f"{EXPENSES}/{oldest['id']}"
+        # One that is old enough for the summary and young enough for page 1000 not to have it.
+        old = json.loads(self._caller.get(f"{EXPENSES}?sort=spent_on&limit=100").body)["items"][-1]
+        self._patched = f"{EXPENSES}/{old['id']}"
         self._length = len(self._caller.get(path).body)
         self._amounts = ["1.00", "2.00"]
 
