@@ -46,7 +46,7 @@ load: install ## people at a fixed rate through the gateway; fails by its budget
 load-ui: install ## the same with Locust's web page
 	@$(MAKE) --no-print-directory -C tests-e2e load-ui BASE_URL="$(BASE_URL)"
 
-bench: install ## the rows of the performance contract, as ratios (ROWS=P1,P3 QUICK=1 ROUNDS GROWTH=10M)
+bench: install ## how fast it is, as ratios to references (ROWS=P1,P3 QUICK=1 ROUNDS GROWTH=10M)
 	@$(MAKE) --no-print-directory -C tests-e2e bench
 
 soak: install ## ten minutes of load, after which no process may have grown (MINUTES)

@@ -1,4 +1,4 @@
-"""`make bench`: measures the rows of the performance contract, both sides in turn, and says which miss.
+"""`make bench`: measures each row against its reference, both in turn, and says which miss their goals.
 
 Environment: ROWS (such as P1,P3), QUICK=1, ROUNDS, GROWTH (100k, 1M, 10M), REPORTS.
 """

@@ -16,7 +16,8 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parents[1])]
 
-from infra.local import bootstrap  # noqa: E402 - found only now
+from bench.stopping import Stopped, catch_signals  # noqa: E402 - found only now
+from infra.local import bootstrap  # noqa: E402 - the same
 from infra.local.failure import Failure  # noqa: E402 - the same
 from infra.local.stack import Stack  # noqa: E402 - the same
 from load import budgets  # noqa: E402 - the same
@@ -44,6 +45,7 @@ def locust(base_url: str, *, ui: bool) -> int:
     command += ["--users", users, "--spawn-rate", str(max(RATE, 0.1))]
     command += ["--stop-timeout", str(LAST_VISIT_SECONDS)]
     if ui:
+        command += ["--web-host", "127.0.0.1"]
         print(f"Locust's page: http://localhost:8089 (Ctrl-C ends it, else {UI_SECONDS // 60} minutes)")
         return _finished(command, UI_SECONDS)
     command += ["--headless", "--only-summary", "--loglevel", "WARNING", "--run-time", f"{DURATION}s"]
@@ -85,6 +87,7 @@ def verdict(status: int) -> int:
 def main() -> int:
     """The exit status: 0 only within all budgets."""
     ui = "--ui" in sys.argv[1:]
+    catch_signals()
     data = Path(tempfile.mkdtemp(prefix="load-"))
     try:
         if given := os.environ.get("BASE_URL"):
@@ -95,7 +98,8 @@ def main() -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except Stopped:
+        print("load: stopped.", file=sys.stderr)
         return 130
     finally:
         shutil.rmtree(data, ignore_errors=True)
