@@ -91,7 +91,8 @@ def _pgbench(site: Site, transaction: Sequence[Statement], seconds: int) -> Samp
     cores = site.cores.measured
     with site.database.pgbench(file, variables, cores, clients=CLIENTS, seconds=seconds) as process:
         try:
-            return Sample(transactions(process.communicate()[0]))
+            rate = transactions(process.communicate()[0])
+            return Sample(rate, faults=() if rate else ("pgbench did nothing",))
         finally:
             process.terminate()
 
