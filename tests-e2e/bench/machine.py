@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import resource
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Self
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+SETTLE_SECONDS = 5.0
+REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,18 @@ def open_files(wanted: int) -> None:
 def cpu_seconds(pid: int) -> float:
     """What a process and its living descendants have used, in user and in system mode."""
     return sum(_ticks(member) for member in tree(pid)) / TICKS_PER_SECOND
+
+
+def settle(pid: int) -> None:
+    """Wait until a process rests: what it still does for clients that are gone is nobody's turn."""
+    ends = time.monotonic() + SETTLE_SECONDS
+    before = cpu_seconds(pid)
+    while time.monotonic() < ends:
+        time.sleep(REST_SECONDS)
+        now = cpu_seconds(pid)
+        if now - before <= REST_SECONDS / 5:
+            return
+        before = now
 
 
 def _ticks(pid: int) -> int:

@@ -32,7 +32,9 @@ def drive(site: Site, target: Target, load: Load, connections: int, seconds: int
     before = machine.cpu_seconds(target.pid)
     with running(site, target.url, load, connections, seconds) as run:
         outcome = run.finish()
-    return sample(outcome, machine.cpu_seconds(target.pid) - before)
+    used = machine.cpu_seconds(target.pid) - before
+    machine.settle(target.pid)
+    return sample(outcome, used)
 
 
 def side(site: Site, target: Target, load: Load, connections: int) -> Side:

@@ -5,7 +5,10 @@ from typing import Any
 
 from bench.figures import Curve, Line, Sample, median_of, verdict
 
-HEADS = ("row", "", "reference", "subject", "ratio", "min-max", "goal", "verdict")
+HEADS = (
+    "row", "subject / reference", "reference", "CPU µs", "subject", "CPU µs", "p99 ms",
+    "ratio", "min-max", "goal", "verdict",
+)  # fmt: skip
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -20,30 +23,31 @@ def table(lines: Sequence[Line]) -> str:
 
 def summary(line: Line) -> str:
     """One line in short."""
-    return ", ".join(part for part in (line.row, line.variant, *_cells(line)[4:]) if part)
+    return ", ".join((line.row, line.variant, *_cells(line)[-4:]))
 
 
 def _cells(line: Line) -> Sequence[str]:
-    limit = "" if line.most_cpu_us is None else f", goal ≤ {line.most_cpu_us:g}"
+    references = [one.reference for one in line.rounds]
+    subjects = [one.subject for one in line.rounds]
+    goal = "reported" if line.goal is None else str(line.goal)
     return (
         line.row,
-        line.variant,
-        f"{line.reference}: {_side(line, [one.reference for one in line.rounds])}",
-        f"{line.subject}: {_side(line, [one.subject for one in line.rounds], limit)}",
+        f"{line.variant}: {line.subject} / {line.reference}",
+        f"{_median(references, 'value')} {line.unit}",
+        _median(references, "cpu_us"),
+        f"{_median(subjects, 'value')} {line.unit}",
+        _median(subjects, "cpu_us"),
+        _median(subjects, "p99_ms"),
         f"{line.median:.2f}" if line.rounds else "-",
         f"{min(line.ratios):.2f}-{max(line.ratios):.2f}" if line.rounds else "-",
-        "reported" if line.goal is None else str(line.goal),
+        goal if line.most_cpu_us is None else f"{goal}, CPU ≤ {line.most_cpu_us:g}",
         verdict(line),
     )
 
 
-def _side(line: Line, samples: Sequence[Sample], limit: str = "") -> str:
-    names = ("value", "cpu_us", "p99_ms")
-    value, cpu, p99 = (median_of([getattr(one, name) for one in samples]) for name in names)
-    figure = "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-    beside = [] if cpu is None else [f"CPU {cpu:.0f} µs{limit}"]
-    beside += [] if p99 is None or line.unit == "ms" else [f"p99 {p99:.3g} ms"]
-    return f"{figure} {line.unit}" + (f" ({', '.join(beside)})" if beside else "")
+def _median(samples: Sequence[Sample], name: str) -> str:
+    value = median_of([getattr(one, name) for one in samples])
+    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def remarks(lines: Sequence[Line]) -> list[str]:
