@@ -71,7 +71,7 @@ def _measured(site: Site, name: str) -> Iterator[Line]:
 def _write(options: Options, lines: Sequence[Line], curves: Sequence[Curve]) -> None:
     options.reports.mkdir(parents=True, exist_ok=True)
     about = {"machine": machine.description(), "date": datetime.now(UTC).date().isoformat()}
-    about["rounds"] = f"{options.rounds} of {options.seconds} s a side"
+    about["rounds"] = f"{options.rounds} rounds of {options.seconds} s a side"
     files = {
         "bench.json": json.dumps(document(lines, curves, **about), indent=1) + "\n",
         "bench.svg": picture(lines, curves, ", ".join(about.values())),

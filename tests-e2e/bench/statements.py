@@ -35,15 +35,16 @@ class Statement:
 
     def with_places(self, places: Mapping[str, str]) -> "Statement":
         """The same with values replaced by names of places."""
-        values = list(self.parameters)
-        for number, value in enumerate(values):
-            if value is None:
-                continue
-            for text, place in places.items():
-                value = value.replace(text, place)  # noqa: PLW2901 - one after the other
-            is_lock = "advisory" in self.sql and _LOCK_NUMBER.fullmatch(value)
-            values[number] = LOCK if is_lock else value
-        return Statement(self.sql, values)
+        return Statement(self.sql, [self._placed(value, places) for value in self.parameters])
+
+    def _placed(self, value: str | None, places: Mapping[str, str]) -> str | None:
+        if value is None:
+            return None
+        if "advisory" in self.sql and _LOCK_NUMBER.fullmatch(value):
+            return LOCK
+        for text, place in places.items():
+            value = value.replace(text, place)
+        return value
 
     def as_json(self) -> dict[str, object]:
         """For a reference that runs elsewhere."""
@@ -142,10 +143,14 @@ def script(transaction: Sequence[Statement]) -> tuple[str, dict[str, str]]:
     for place, statement in enumerate(transaction):
         values = {f"p{place}_{number}": value for number, value in enumerate(statement.parameters, 1)}
         variables |= {name: value for name, value in values.items() if value is not None}
-        put = {name.partition("_")[2]: _expression(name, value) for name, value in values.items()}
-        sql = re.sub(r"\$(\d+)", lambda found, put=put: put[found[1]], statement.sql)  # type: ignore[misc]
-        lines.append(re.sub(r"\s+", " ", sql).strip().rstrip(";") + ";")
+        lines.append(_inlined(statement.sql, [_expression(*item) for item in values.items()]))
     return "\n".join(lines) + "\n", variables
+
+
+def _inlined(sql: str, expressions: Sequence[str]) -> str:
+    """In one line, as pgbench wants it, with an expression in place of each parameter."""
+    filled = re.sub(r"\$(\d+)", lambda found: expressions[int(found[1]) - 1], sql)
+    return re.sub(r"\s+", " ", filled).strip().rstrip(";") + ";"
 
 
 def _expression(name: str, value: str | None) -> str:

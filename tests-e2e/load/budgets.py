@@ -1,13 +1,56 @@
 """What a load run has to keep: no failed request, 95 of 100 answers in time, the rate that was asked for."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from infra.local.failure import Failure
 
 ARRIVED = 0.9
 """The least part of the people who should have come, in a run of whole visits."""
+MOST = 86_400
 SIGN_IN = "write: sign in"
 
 Row = Mapping[str, str]
 """Of Locust's statistics, by column."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run shall be, from the environment: RATE, DURATION, READ_P95_MS, WRITE_P95_MS."""
+
+    rate: float
+    """People a second."""
+    seconds: int
+    budgets: Mapping[str, float]
+    """Milliseconds, of reads and of writes."""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Raises Failure."""
+        budgets = {
+            "read": _positive(environment, "READ_P95_MS", 500),
+            "write": _positive(environment, "WRITE_P95_MS", 1500),
+        }
+        seconds = math.ceil(_positive(environment, "DURATION", 30))
+        return cls(_positive(environment, "RATE", 2), seconds, budgets)
+
+    @property
+    def people(self) -> float:
+        """How many come."""
+        return self.rate * self.seconds
+
+
+def _positive(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= MOST:
+        raise Failure(f"{name} must be a number above 0, at most {MOST}, and it is {text!r}.")
+    return value
 
 
 def missed(rows: Sequence[Row], budgets: Mapping[str, float], people: float) -> list[str]:

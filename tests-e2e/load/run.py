@@ -13,14 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parents[1])]
-
-from bench.stopping import Stopped, catch_signals  # noqa: E402 - found only now
-from infra.local import bootstrap  # noqa: E402 - the same
-from infra.local.failure import Failure  # noqa: E402 - the same
-from infra.local.stack import Stack  # noqa: E402 - the same
-from load import budgets  # noqa: E402 - the same
+from bench.stopping import Stopped, catch_signals
+from infra.local import bootstrap
+from infra.local.failure import Failure
+from infra.local.stack import Stack
+from load.budgets import Asked, missed, table
 
 HERE = Path(__file__).parent
 REPORTS = HERE.parent / "reports"
@@ -29,32 +26,26 @@ PACE_SECONDS = 10  # as in locustfile.py
 LAST_VISIT_SECONDS = 20
 AFTER_SECONDS = 60  # until a run that should have ended is stopped
 UI_SECONDS = 3600
-RATE = float(os.environ.get("RATE", "2"))
-DURATION = int(os.environ.get("DURATION", "30"))
-BUDGETS = {
-    "read": float(os.environ.get("READ_P95_MS", "500")),
-    "write": float(os.environ.get("WRITE_P95_MS", "1500")),
-}
 
 
-def locust(base_url: str, *, ui: bool) -> int:
+def locust(base_url: str, asked: Asked, *, ui: bool) -> int:
     """Run it; the exit status of the verdict."""
     REPORTS.mkdir(exist_ok=True)
-    users = str(max(1, math.ceil(RATE * PACE_SECONDS)))
+    users = str(max(1, math.ceil(asked.rate * PACE_SECONDS)))
     command = [sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py"), "--host", base_url]
-    command += ["--users", users, "--spawn-rate", str(max(RATE, 0.1))]
+    command += ["--users", users, "--spawn-rate", str(asked.rate)]
     command += ["--stop-timeout", str(LAST_VISIT_SECONDS)]
     if ui:
         command += ["--web-host", "127.0.0.1"]
         print(f"Locust's page: http://localhost:8089 (Ctrl-C ends it, else {UI_SECONDS // 60} minutes)")
         return _finished(command, UI_SECONDS)
-    command += ["--headless", "--only-summary", "--loglevel", "WARNING", "--run-time", f"{DURATION}s"]
+    command += ["--headless", "--only-summary", "--loglevel", "WARNING", "--run-time", f"{asked.seconds}s"]
     command += ["--csv", str(REPORTS / "load"), "--html", str(REPORTS / "load.html")]
     for old in REPORTS.glob("load*"):
         old.unlink()
     with LOG.open("w") as log:
-        status = _finished(command, DURATION + LAST_VISIT_SECONDS + AFTER_SECONDS, log)
-    return verdict(status)
+        status = _finished(command, asked.seconds + LAST_VISIT_SECONDS + AFTER_SECONDS, log)
+    return verdict(status, asked)
 
 
 def _finished(command: list[str], seconds: int, log: IO[str] | None = None) -> int:
@@ -67,17 +58,17 @@ def _finished(command: list[str], seconds: int, log: IO[str] | None = None) -> i
     return done.returncode
 
 
-def verdict(status: int) -> int:
+def verdict(status: int, asked: Asked) -> int:
     """Print what was measured and whether it is within the budgets."""
     file = REPORTS / "load_stats.csv"
     if not file.exists():
         raise Failure(f"Locust left no figures:\n{LOG.read_text()[-2000:]}")
     with file.open() as opened:
         rows = list(csv.DictReader(opened))
-    said = budgets.missed(rows, BUDGETS, people=RATE * DURATION)
+    said = missed(rows, asked.budgets, asked.people)
     if status and not said:
         said.append(f"Locust ended with status {status}")
-    print(f"\n{budgets.table(rows, BUDGETS)}\n\nreport: {REPORTS / 'load.html'}")
+    print(f"\n{table(rows, asked.budgets)}\n\nreport: {REPORTS / 'load.html'}")
     for text in said:
         print(f"  {text}")
     print(f"load: {'MISSED' if said else 'within all budgets'}")
@@ -90,11 +81,12 @@ def main() -> int:
     catch_signals()
     data = Path(tempfile.mkdtemp(prefix="load-"))
     try:
+        asked = Asked.read(os.environ)
         if given := os.environ.get("BASE_URL"):
-            return locust(given, ui=ui)
+            return locust(given, asked, ui=ui)
         bootstrap.install(bootstrap.RUN, develop=False)
         with Stack(data, port=0) as stack:
-            return locust(stack.base_url, ui=ui)
+            return locust(stack.base_url, asked, ui=ui)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 import pytest
 
-from load.budgets import missed, table
+from infra.local.failure import Failure
+from load.budgets import MOST, Asked, missed, table
 
 BUDGETS = {"read": 500.0, "write": 1500.0}
 
@@ -46,3 +47,19 @@ def test_every_call_has_a_line() -> None:
     lines = table([ARRIVED, TOTAL], BUDGETS).splitlines()
     assert len(lines) == 2
     assert lines[1].split() == ["write:", "sign", "in", "60", "0", "10", "100", "1500"]
+
+
+def test_what_is_not_asked_for_has_a_default() -> None:
+    asked = Asked.read({"RATE": "0.5", "READ_P95_MS": ""})
+    assert (asked.rate, asked.seconds, asked.people, asked.budgets) == (0.5, 30, 15, BUDGETS)
+
+
+@pytest.mark.parametrize("name", ["RATE", "DURATION", "READ_P95_MS", "WRITE_P95_MS"])
+@pytest.mark.parametrize("value", ["0", "-1", "many", "nan", "inf", str(MOST + 1)])
+def test_what_cannot_be_run_is_said(name: str, value: str) -> None:
+    with pytest.raises(Failure, match=f"{name} must be a number above 0"):
+        Asked.read({name: value})
+
+
+def test_the_most_is_taken() -> None:
+    assert Asked.read({"DURATION": str(MOST)}).seconds == MOST
