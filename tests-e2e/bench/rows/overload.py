@@ -59,7 +59,8 @@ def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[S
     ended = threading.Event()
     refused: list[float] = []
     probe = threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended))
-    seconds = 2 * site.options.seconds  # it takes a while until so many wait
+    # It takes a while until so many wait.
+    seconds = max(2 * site.options.seconds, 3 * flood.pause_ms // 1000)
     with running(site, site.gateway, flood, connections, seconds) as run:
         probe.start()
         try:
