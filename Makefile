@@ -11,7 +11,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ soak: install ## ten minutes of load, after which no process may have grown (MIN
 logs: ## follow the logs of `make run`, or of the containers when those run
 	@if [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
 	  tail -n 20 -F "$(DATA)"/logs/*.log; else $(MAKE) --no-print-directory docker-logs; fi
+
+status: ## each part of what runs, its state, its version; fails unless all are ready
+	@if $(MAKE) --no-print-directory -s docker-any 2>/dev/null; then \
+	  $(PYTHON) -m infra.local.status --compose "$(COMPOSE)"; \
+	else $(PYTHON) -m infra.local.status --data "$(DATA)"; fi
 
 seed: ## the demonstration's data into a running stack at BASE_URL
 	@$(PYTHON) infra/demo/seed.py --auth "$(or $(BASE_URL),http://localhost:$(PORT))" \

@@ -6,7 +6,7 @@ BASE := $(if $(TLS),$(or $(PUBLIC_ORIGIN),https://localhost:$(PORT)),http://loca
 export HTTP_PORT
 VOLUMES ?=
 
-.PHONY: up down docker-check docker-logs docker-running docker-test
+.PHONY: up down docker-check docker-logs docker-running docker-any docker-test
 
 docker-check:
 	@command -v docker >/dev/null || { echo "Docker is not installed; without it: make run" >&2; exit 1; }
@@ -27,6 +27,9 @@ down: docker-check ## stop the containers; data stays (VOLUMES=1 deletes it)
 
 docker-running:
 	@test -n "$$($(COMPOSE) ps -q gateway 2>/dev/null)"
+
+docker-any:
+	@test -n "$$($(COMPOSE) ps -q 2>/dev/null)"
 
 docker-logs: docker-check
 	@$(COMPOSE) logs --follow --tail 20

