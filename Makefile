@@ -4,6 +4,7 @@ TLS ?=
 PORT ?= $(if $(TLS),8443,8080)
 DATA ?= .local
 BASE_URL ?=
+BACKUPS ?= backups
 
 FOLDERS := services/auth services/expenses gateway infra/local tests-e2e
 WITH_IMPORTS := services/auth services/expenses
@@ -11,7 +12,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,10 +57,24 @@ logs: ## follow the logs of `make run`, or of the containers when those run
 	@if [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
 	  tail -n 20 -F "$(DATA)"/logs/*.log; else $(MAKE) --no-print-directory docker-logs; fi
 
+# On the containers when any runs, else on what `make run` runs.
+define where-it-runs
+if $(MAKE) --no-print-directory -s docker-any 2>/dev/null; then \
+  $(PYTHON) -m infra.local.$(1) --compose "$(COMPOSE)" $(2); \
+else $(PYTHON) -m infra.local.$(1) --data "$(DATA)" $(2); fi
+endef
+
 status: ## each part of what runs, its state, its version; fails unless all are ready
-	@if $(MAKE) --no-print-directory -s docker-any 2>/dev/null; then \
-	  $(PYTHON) -m infra.local.status --compose "$(COMPOSE)"; \
-	else $(PYTHON) -m infra.local.status --data "$(DATA)"; fi
+	@$(call where-it-runs,status)
+
+backup: ## both databases and the sessions of what runs, into a new folder (BACKUPS=backups)
+	@$(call where-it-runs,backup,--to "$(BACKUPS)")
+
+# Through the environment, so that no character of it means anything to the shell.
+export FROM
+restore: ## bring a backup back (FROM=backups/…; REPLACE=1 deletes the data that are there; WITHOUT_SESSIONS=1)
+	@test -n "$$FROM" || { echo "Name the backup: make restore FROM=$(BACKUPS)/…" >&2; exit 2; }; \
+	$(call where-it-runs,restore,"$$FROM" $(if $(REPLACE),--replace) $(if $(WITHOUT_SESSIONS),--without-sessions))
 
 seed: ## the demonstration's data into a running stack at BASE_URL
 	@$(PYTHON) infra/demo/seed.py --auth "$(or $(BASE_URL),http://localhost:$(PORT))" \

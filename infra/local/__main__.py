@@ -11,7 +11,8 @@ from pathlib import Path
 from shlex import quote
 from types import FrameType
 
-from infra.local import bootstrap
+from infra.local import bootstrap, requests
+from infra.local.control import Control
 from infra.local.failure import Failure
 from infra.local.page import page
 from infra.local.stack import Stack
@@ -74,10 +75,11 @@ def _run(arguments: argparse.Namespace) -> int:
         end = f"{stack.said}{ready} Ctrl-C stops all of it; the data stays."
         trusting = f"--cacert {quote(str(stack.place.certificate))} " if arguments.tls else ""
         print(page(stack.base_url, end, trusting), flush=True)
-        while (part := stack.ended()) is None:
-            if "MAKELEVEL" in os.environ and os.getppid() != parent:
-                raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
-            time.sleep(0.2)
+        with Control(stack.data, requests.handlers(stack)) as control:
+            while (part := stack.ended()) is None:
+                if "MAKELEVEL" in os.environ and os.getppid() != parent:
+                    raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
+                control.serve(0.2)
         raise Failure(f"{part.name} has ended; its log {part.log} ends:\n{part.last_lines()}")
 
 

@@ -1,70 +1,79 @@
-"""The containers of `make up`, through `docker compose`."""
+"""The containers of `make up` as something to back up and to restore into."""
 
-import json
-import shlex
+import os
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from typing import IO
 
-from infra.local.failure import Failure
-from infra.local.probes import number
+from infra.local.compose import PARTS, Compose
+from infra.local.ends import NO_SESSIONS, PUT_SESSIONS
+from infra.local.here import run_client
 
-PARTS = ("postgres", "redis-sessions", "redis-cache", "auth", "expenses", "gateway")
-ANSWER_SECONDS = 10.0
-_VERSIONS: Mapping[str, Sequence[str]] = {
-    "postgres": ("postgres", "--version"),
-    "redis-sessions": ("redis-server", "--version"),
-    "redis-cache": ("redis-server", "--version"),
-    "auth": ("python", "-c", "import auth_service; print(auth_service.__version__)"),
-    "expenses": ("python", "-c", "import expenses_service; print(expenses_service.__version__)"),
-    "gateway": ("traefik", "version"),
-}
+# Passwords are read where they are mounted, and are on no command line.
+AS_SUPERUSER = 'PGPASSWORD=$(cat /run/secrets/superuser_password); export PGPASSWORD; exec "$@"'
+SNAPSHOT = (
+    "REDISCLI_AUTH=$(cat /run/secrets/backup_password); export REDISCLI_AUTH;"
+    " exec redis-cli --user backup --no-auth-warning --rdb -"
+)
 
 
-@dataclass(frozen=True)
-class Container:
-    """One container, in the engine's words."""
+class Containers:
+    """What Compose runs; whatever is asked of it goes through the engine."""
 
-    id: str
-    name: str
-    service: str
-    state: str
-    health: str
+    sessions_server = "redis"
 
+    def __init__(self, compose: Compose) -> None:
+        self._compose = compose
 
-@dataclass(frozen=True)
-class Compose:
-    """The command, with the files that this stack is made of."""
+    def versions(self) -> Mapping[str, str]:
+        """Of each part that answers."""
+        found = {name: self._compose.version(name) for name in PARTS}
+        return {name: version for name, version in found.items() if version}
 
-    command: Sequence[str]
+    def key(self) -> bytes:
+        """From a container that has it mounted; the service itself need not run."""
+        read = ("--entrypoint", "cat", "auth", "/run/secrets/key_encryption_key")
+        return self._compose.run("run", "--rm", "--no-deps", "-T", *read).strip().encode()
 
-    @classmethod
-    def of(cls, text: str) -> Self:
-        """From `docker compose --file …`."""
-        return cls(tuple(shlex.split(text)))
+    def postgres(
+        self, program: str, *arguments: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> str:
+        """Run a client program in Postgres's own container, so that it is of the server's version."""
+        client = (program, "-h", "127.0.0.1", "-U", "postgres", *arguments)
+        inside = ("postgres", "sh", "-c", AS_SUPERUSER, "sh", *client)
+        return self._client(program, "exec", "-T", *inside, stdin=stdin, stdout=stdout)
 
-    def run(self, *arguments: str, seconds: float | None = None) -> str:
-        """What a command of Compose says. Raises Failure with the end of what it complains of."""
-        done = subprocess.run(
-            [*self.command, *arguments], capture_output=True, text=True, timeout=seconds, check=False
-        )
-        if done.returncode:
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-            raise Failure(f"docker compose {' '.join(arguments[:4])} … failed:\n{said}")
-        return done.stdout
+    def sessions(self, file: IO[bytes]) -> None:
+        """A snapshot of one moment, as a replica asks for it."""
+        self._client("redis-cli", "exec", "-T", "redis-sessions", "sh", "-c", SNAPSHOT, stdout=file)
 
-    def list(self) -> Sequence[Container]:
-        """All of them, also those that ended."""
-        said = self.run("ps", "--all", "--no-trunc", "--format", "json", seconds=ANSWER_SECONDS).strip()
-        # One array, or since Compose 2.21 an object a line.
-        rows = json.loads(said) if said.startswith("[") else map(json.loads, said.splitlines())
-        members = ("ID", "Name", "Service", "State", "Health")
-        return [Container(*(row.get(member, "") for member in members)) for row in rows]
+    def make_databases(self) -> None:
+        """Postgres runs, and has roles and databases as they should be."""
+        self._compose.run("up", "--detach", "--wait", "postgres")
+        self._compose.run("run", "--rm", "--no-deps", "-T", "databases")
 
-    def version(self, service: str) -> str:
-        """Of what runs in a service's container; empty when it does not say."""
-        try:
-            return number(self.run("exec", "-T", service, *_VERSIONS[service], seconds=ANSWER_SECONDS))
-        except (Failure, subprocess.TimeoutExpired):
-            return ""
+    def migrate(self, service: str, database: str) -> None:
+        """Bring a database of this service to the schema of this release."""
+        name = f"{service.upper()}_MIGRATION_DATABASE_URL"
+        url = f"postgresql://{service}_owner@postgres:5432/{database}"
+        self._compose.run("run", "--rm", "--no-deps", "-T", "-e", f"{name}={url}", f"{service}-migrate")
+
+    def stop(self) -> None:
+        """All parts but Postgres; the cache forgets with it."""
+        self._compose.run("stop", *(name for name in reversed(PARTS) if name != "postgres"))
+
+    def put_sessions(self, snapshot: IO[bytes] | None) -> None:
+        """What the sessions' server will start with, in its volume."""
+        script = NO_SESSIONS if snapshot is None else PUT_SESSIONS
+        inside = ("--entrypoint", "sh", "redis-sessions", "-ec", script, "sessions", "/data")
+        self._client("sh", "run", "--rm", "--no-deps", "-T", *inside, stdin=snapshot)
+
+    def start(self) -> None:
+        """All of it."""
+        self._compose.run("up", "--detach", "--wait")
+
+    def _client(
+        self, name: str, *arguments: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> str:
+        given = subprocess.DEVNULL if stdin is None else stdin
+        return run_client(name, [*self._compose.command, *arguments], os.environ, given, stdout)

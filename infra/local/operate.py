@@ -27,13 +27,18 @@ def publish(place: Place) -> None:
 def find(data: Path) -> Place:
     """The stack that runs on `data`. Raises Failure."""
     data = data.absolute()
-    if not _is_held(data / "run/lock"):
+    if not runs(data):
         raise Failure(f"Nothing runs on {data}: start it with make run, or name its folder with DATA=…")
     try:
         said = json.loads(_place_file(data).read_text())
     except (OSError, ValueError):
         raise Failure(f"The stack on {data} has only begun to start: try again when it is ready.") from None
     return Place(data, said["ports"], said["tls"])
+
+
+def runs(data: Path) -> bool:
+    """Whether a stack runs on `data`, or begins to."""
+    return _is_held(data.absolute() / "run/lock")
 
 
 def run(

@@ -36,6 +36,7 @@ class Stack:
     def __init__(self, data: Path, *, port: int, demo: bool = False, tls: bool = False) -> None:
         self.data = data.absolute()
         self._demo = demo
+        self._servers_only = False
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
         self._make_folders()
@@ -87,9 +88,16 @@ class Stack:
 
     # --- all of it ---------------------------------------------------------------------------------
 
+    def servers(self) -> Self:
+        """Without the services: `with Stack(…).servers()` starts Postgres and the two of Redis only."""
+        self._servers_only = True
+        return self
+
     def __enter__(self) -> Self:
         try:
-            self._start_all()
+            self._start_servers()
+            if not self._servers_only:
+                self._start_services()
         except BaseException:
             self.close()
             raise
@@ -103,7 +111,7 @@ class Stack:
     ) -> None:
         self.close()
 
-    def _start_all(self) -> None:
+    def _start_servers(self) -> None:
         self._make_secrets()
         if self.place.tls:
             self._make_certificate()
@@ -114,8 +122,10 @@ class Stack:
         for name in ("postgres", "sessions", "cache"):
             self.wait_ready(name)
         self.make_databases()
+
+    def _start_services(self) -> None:
         for name in SERVICES:
-            self._migrate(name)
+            self.migrate(name)
             self.launch(name)
         for name in SERVICES:
             self.wait_ready(name)
@@ -153,6 +163,10 @@ class Stack:
             if not process.alive() or time.monotonic() > deadline:
                 raise Failure(f"{name} did not start; its log {process.log} ends:\n{process.last_lines()}")
             time.sleep(0.05)
+
+    def has(self, name: str) -> bool:
+        """Whether a part was started, and not stopped since."""
+        return name in self._running
 
     def start(self, name: str) -> None:
         """Start a part and wait until it is ready."""
@@ -206,11 +220,12 @@ class Stack:
         script = [str(ROOT / "infra/postgres/apply.sh"), str(self.place.secrets / "postgres")]
         self._step("databases", script, environment)
 
-    def _migrate(self, name: str) -> None:
+    def migrate(self, name: str, database: str | None = None) -> None:
+        """Bring a service's database, or another in its place, to the schema of this release."""
         folder, prefix = ROOT / "services" / name, f"{name.upper()}_MIGRATION_DATABASE"
         port = self.place.ports["postgres"]
         environment = {
-            f"{prefix}_URL": f"postgresql://{name}_owner@{HOST}:{port}/{name}",
+            f"{prefix}_URL": f"postgresql://{name}_owner@{HOST}:{port}/{database or name}",
             f"{prefix}_PASSWORD_FILE": str(self.place.secrets / f"{name}-migrate/database_password"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import bootstrap, containers, operate, probes
+from infra.local import bootstrap, compose, operate, probes
 from infra.local.failure import Failure
 from infra.local.parts import ORDER, Place
 from infra.local.probes import Found
@@ -49,23 +49,23 @@ def _one(place: Place, name: str) -> Status:
     return Status(name, STATES[found.ready], found.version, found.detail)
 
 
-def in_containers(compose: containers.Compose) -> Sequence[Status]:
+def in_containers(engine: compose.Compose) -> Sequence[Status]:
     """The containers, as the engine's own health checks see them."""
-    with ThreadPoolExecutor(len(containers.PARTS)) as threads:
-        listed = compose.list()
-        return list(threads.map(lambda name: _container(compose, name, listed), containers.PARTS))
+    with ThreadPoolExecutor(len(compose.PARTS)) as threads:
+        listed = engine.list()
+        return list(threads.map(lambda name: _container(engine, name, listed), compose.PARTS))
 
 
-def _container(compose: containers.Compose, name: str, listed: Sequence[containers.Container]) -> Status:
+def _container(engine: compose.Compose, name: str, listed: Sequence[compose.Container]) -> Status:
     """The best of its replicas: while one is replaced there are two."""
     found = [_judge(one) for one in listed if one.service == name]
     if not found:
         return Status(name, "not running")
     best = next((one for one in found if one.ready), found[0])
-    return Status(name, STATES[best.ready], compose.version(name) if best.ready else "", best.detail)
+    return Status(name, STATES[best.ready], engine.version(name) if best.ready else "", best.detail)
 
 
-def _judge(container: containers.Container) -> Found:
+def _judge(container: compose.Container) -> Found:
     if container.state == "paused":
         return Found(None, detail="paused")
     if container.state != "running":
@@ -88,7 +88,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         if given.compose:
-            parts = in_containers(containers.Compose.of(given.compose))
+            parts = in_containers(compose.Compose.of(given.compose))
         else:
             parts = local(operate.find(Path(given.data)))
     except Failure as failure:

@@ -45,12 +45,21 @@ user $2 on #$digest $4
 user health on nopass resetkeys resetchannels -@all +ping"
 }
 
+# also FILE USER PASSWORD_FILE RULES: one more user in such a file, an older one included
+also() {
+  ! grep -q "^user $2 " "$dir/$1" || return 0
+  digest=$(printf '%s' "$(cat "$dir/$3")" | sha256sum | cut -d ' ' -f 1)
+  put "$1" "$(cat "$dir/$1")
+user $2 on #$digest $4"
+}
+
 share postgres/superuser_password random
 share postgres/auth_owner_password random auth-migrate/database_password
 share postgres/auth_app_password random auth/database_password
 share postgres/expenses_owner_password random expenses-migrate/database_password
 share postgres/expenses_app_password random expenses/database_password
 share auth/redis_password random
+share redis-sessions/backup_password random
 share auth/key_encryption_key key
 share expenses/cache_password random
 share expenses/cursor_key key
@@ -58,6 +67,9 @@ share expenses/cursor_key key
 safe='resetchannels -@all +@read +@write +@transaction +@connection -@dangerous'
 acl redis-sessions/users.acl auth auth/redis_password \
   "resetkeys ~session:* ~user_sessions:* ~throttle:* $safe +eval +evalsha +script|load"
+# What a replica needs, and so what a backup does: it asks for a snapshot of everything, and changes nothing.
+also redis-sessions/users.acl backup redis-sessions/backup_password \
+  "resetkeys resetchannels -@all +ping +replconf +sync +psync"
 acl redis-cache/users.acl expenses expenses/cache_password "resetkeys ~reply:* $safe"
 
 for folder in "$dir"/*/; do

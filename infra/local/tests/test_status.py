@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import bootstrap, status
-from infra.local.containers import Compose
+from infra.local.compose import Compose
 from infra.local.parts import ORDER, Place
 from infra.local.stack import Stack
 from infra.local.status import Status

@@ -1,0 +1,130 @@
+"""The stack of this machine's processes as something to back up and to restore into."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING
+
+from infra.local import probes, servers
+from infra.local.ends import NO_SESSIONS, PUT_SESSIONS
+from infra.local.failure import Failure
+from infra.local.parts import HOST, ORDER, Place
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+
+SNAPSHOT_SECONDS = 120.0
+
+
+class Here:
+    """Whatever runs at `place`, by whichever process."""
+
+    sessions_server = "valkey"
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def versions(self) -> Mapping[str, str]:
+        """Of each part that answers."""
+        found = {name: probes.ask(self.place, name).version for name in ORDER}
+        return {name: version for name, version in found.items() if version}
+
+    def key(self) -> bytes:
+        """The key that auth's private keys are encrypted under."""
+        return (self.place.secrets / "auth/key_encryption_key").read_bytes().strip()
+
+    def postgres(
+        self, program: str, *arguments: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> str:
+        """Run a client program of the wheel as the superuser. Raises Failure."""
+        port = self.place.ports["postgres"]
+        command = [str(servers.postgres(program)), *servers.connection(port), *arguments]
+        environment = os.environ | servers.superuser(self.place.secrets / "postgres/superuser_password")
+        return run_client(program, command, environment, stdin, stdout)
+
+    def sessions(self, file: IO[bytes]) -> None:
+        """As a replica would ask for it (SYNC): the server forks and sends one moment's data."""
+        password = (self.place.secrets / "redis-sessions/backup_password").read_text().strip()
+        with socket.create_connection((HOST, self.place.ports["sessions"]), SNAPSHOT_SECONDS) as connection:
+            said = connection.makefile("rb")
+            for command in (f"AUTH backup {password}", "SYNC"):
+                connection.sendall(f"{command}\r\n".encode())
+                while (line := said.readline()) == b"\n":  # it says so while it is writing
+                    pass
+                if line[:1] not in {b"+", b"$"}:
+                    raise Failure(f"The sessions' server refuses {command[:4]}: {line.decode().strip()}")
+            expected = int(line[1:])
+            shutil.copyfileobj(_Counted(said, expected), file)
+        if (got := file.tell()) != expected:
+            raise Failure(f"The sessions' snapshot was cut off after {got} of {expected} bytes.")
+
+
+class _Counted:
+    """The next `left` bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        part = self._stream.read(min(size, self._left))
+        self._left -= len(part)
+        return part
+
+
+class HereHeld(Here):
+    """A stack that this very process holds, and so may stop and start."""
+
+    def __init__(self, stack: "Stack") -> None:
+        super().__init__(stack.place)
+        self._stack = stack
+        self._stopped: list[str] = []
+
+    def make_databases(self) -> None:
+        """Roles and databases as they should be."""
+        self._stack.make_databases()
+
+    def migrate(self, service: str, database: str) -> None:
+        """Bring a database of this service to the schema of this release."""
+        self._stack.migrate(service, database)
+
+    def stop(self) -> None:
+        """All parts but Postgres."""
+        self._stopped = [name for name in ORDER if name != "postgres" and self._stack.has(name)]
+        for name in reversed(self._stopped):
+            self._stack.stop(name)
+
+    def put_sessions(self, snapshot: IO[bytes] | None) -> None:
+        """What the sessions' server will start with."""
+        script = NO_SESSIONS if snapshot is None else PUT_SESSIONS
+        command = ["sh", "-ec", script, "sessions", str(self.place.data / "sessions")]
+        run_client("sh", command, os.environ, snapshot or subprocess.DEVNULL, None)
+
+    def start(self) -> None:
+        """What `stop` stopped, in order, each once the one before is ready."""
+        for name in self._stopped:
+            self._stack.start(name)
+
+
+def run_client(
+    name: str,
+    command: list[str],
+    environment: Mapping[str, str],
+    stdin: IO[bytes] | int | None,
+    stdout: IO[bytes] | None,
+) -> str:
+    """Run a program to its end, its data from and to files. Raises Failure with what it complained of."""
+    done = subprocess.run(
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdout=subprocess.PIPE if stdout is None else stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        said = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-15:])
+        raise Failure(f"{name} failed:\n{said}")
+    return (done.stdout or b"").decode()
