@@ -12,7 +12,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ status: ## each part of what runs, its state, its version; fails unless all are 
 
 backup: ## both databases and the sessions of what runs, into a new folder (BACKUPS=backups)
 	@$(call where-it-runs,backup,--to "$(BACKUPS)")
+
+rollout: ## replace SVC=auth or SVC=expenses while requests go on
+	@test -n "$(SVC)" || { echo "Name the service: make rollout SVC=auth or SVC=expenses" >&2; exit 2; }; \
+	$(call where-it-runs,rollout,"$(SVC)")
 
 # Through the environment, so that no character of it means anything to the shell.
 export FROM

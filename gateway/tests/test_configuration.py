@@ -114,7 +114,7 @@ def test_a_broken_edit_leaves_the_running_routes(stack: Stack, tmp_path: Path) -
     source = edited_copy(tmp_path, "dynamic/auth.yml", ("http:\n", "http:\n"))
     with running_gateway(tmp_path, stack.auth.url, stack.expenses.url, source) as gateway:
         wait_until(lambda: status_of(f"{gateway.url}/api/v1/currencies") == 200, what="routes loaded")
-        (source / "dynamic/auth.yml").write_text("http: [\n")
+        (tmp_path / "dynamic/auth.yml").write_text("http: [\n")
         wait_until(lambda: "dynamic/auth.yml" in gateway.log(), what="said")
         assert status_of(f"{gateway.url}/api/v1/currencies") == 200
         assert status_of(f"{gateway.url}/healthz") == 200

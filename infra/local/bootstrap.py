@@ -30,7 +30,7 @@ def install(folders: Sequence[str], *, develop: bool) -> None:
     Raises:
         Failure: pip failed; the message ends with what it said.
     """
-    stale = [folder for folder in folders if not _is_current(ROOT / folder, develop=develop)]
+    stale = [folder for folder in folders if not is_current(ROOT / folder, develop=develop)]
     if not stale:
         return
     print(f"Installing what {', '.join(stale)} need (the first time takes a minute) …", flush=True)
@@ -45,7 +45,7 @@ def _lock(folder: Path, *, develop: bool) -> Path:
     return folder / "requirements-dev.lock" if develop or not run.exists() else run
 
 
-def _is_current(folder: Path, *, develop: bool) -> bool:
+def is_current(folder: Path, *, develop: bool = False) -> bool:
     """Whether the environment holds what the lock says: it keeps a copy of the lock it was made from.
 
     The development lock has all of the other one, so that it will do for running too.

@@ -51,8 +51,12 @@ class Compose:
         )
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-            raise Failure(f"docker compose {' '.join(arguments[:4])} … failed:\n{said}")
+            raise Failure(f"docker … {' '.join(arguments[:4])} … failed:\n{said}")
         return done.stdout
+
+    def engine(self, *arguments: str) -> str:
+        """What a command of the engine itself says. Raises Failure."""
+        return Compose(self.command[:1]).run(*arguments)
 
     def list(self) -> Sequence[Container]:
         """All of them, also those that ended."""

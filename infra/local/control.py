@@ -1,4 +1,4 @@
-"""How another command asks the process that holds a stack to do something with it (infra/adr/0018).
+"""How another command asks the process that holds a stack to do something with it (infra/adr/0021).
 
 A Unix socket in the stack's own folder, which only its owner may enter. One request a connection, a line of
 JSON; the answers are lines too: `{"say": …}` for a person, and at the end `{"done": …}`, empty or a failure.

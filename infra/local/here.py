@@ -1,7 +1,6 @@
 """The stack of this machine's processes as something to back up and to restore into."""
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
 
 SNAPSHOT_SECONDS = 120.0
+PART_BYTES = 1024 * 1024
 
 
 class Here:
@@ -54,24 +54,16 @@ class Here:
                 while (line := said.readline()) == b"\n":  # it says so while it is writing
                     pass
                 if line[:1] not in {b"+", b"$"}:
-                    raise Failure(f"The sessions' server refuses {command[:4]}: {line.decode().strip()}")
-            expected = int(line[1:])
-            shutil.copyfileobj(_Counted(said, expected), file)
-        if (got := file.tell()) != expected:
-            raise Failure(f"The sessions' snapshot was cut off after {got} of {expected} bytes.")
-
-
-class _Counted:
-    """The next `left` bytes of a stream."""
-
-    def __init__(self, stream: IO[bytes], left: int) -> None:
-        self._stream, self._left = stream, left
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
-        part = self._stream.read(min(size, self._left))
-        self._left -= len(part)
-        return part
+                    raise Failure(
+                        f"The sessions' server refuses {command[:4]}: {line.decode().strip()}. It knows"
+                        " the user backup once it was started by this release."
+                    )
+            left = int(line[1:])
+            while part := said.read(min(left, PART_BYTES)):
+                file.write(part)
+                left -= len(part)
+        if left:
+            raise Failure(f"The sessions' snapshot was cut off, {left} bytes before its end.")
 
 
 class HereHeld(Here):

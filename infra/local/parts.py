@@ -187,7 +187,7 @@ def _gateway(place: Place) -> Part:
     return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
 
 
-def get(url: str, seconds: float) -> HTTPResponse:
+def get(url: str | urllib.request.Request, seconds: float) -> HTTPResponse:
     """The answer of one of our own parts. Raises OSError, of which urllib's HTTPError is one."""
     response: HTTPResponse = _DIRECT.open(url, timeout=seconds)
     return response

@@ -1,7 +1,37 @@
-"""Says in a sentence when the gateway's port cannot be had: `… infra.local.ports PORT [CONTAINER]`."""
+"""Free ports; as a command, says in a sentence when the gateway's cannot be had: `… PORT [CONTAINER]`."""
 
 import socket
 import sys
+from collections.abc import Sequence
+
+from infra.local.failure import Failure
+
+HOST = "127.0.0.1"
+
+
+def reserve(names: Sequence[str], gateway: int) -> dict[str, int]:
+    """A free port for each purpose; the gateway's is given, or free when that is 0. Raises Failure."""
+    sockets = {name: socket.socket() for name in names}
+    try:
+        for name, probe in sockets.items():
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, gateway if name == "gateway" else 0))
+            except OSError as error:
+                raise Failure(
+                    f"Port {gateway} cannot be used ({error.strerror}): choose another, such as"
+                    " make run PORT=9080"
+                ) from None
+        return {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
+    finally:
+        for probe in sockets.values():
+            probe.close()
+
+
+def free() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def main() -> int:

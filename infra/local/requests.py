@@ -7,6 +7,7 @@ from typing import Any
 from infra.local.control import Handler
 from infra.local.here import HereHeld
 from infra.local.restore import restore
+from infra.local.rollout import rollout
 from infra.local.stack import Stack
 
 
@@ -22,4 +23,7 @@ def handlers(stack: Stack) -> Mapping[str, Handler]:
             say=say,
         )
 
-    return {"restore": bring_back}
+    def replace(request: Mapping[str, Any], say: Callable[[str], None]) -> None:
+        rollout(stack, str(request["service"]), say)
+
+    return {"restore": bring_back, "rollout": replace}

@@ -122,6 +122,7 @@ def here(data: Path, folder: Path, *, replace: bool, without_sessions: bool) -> 
         request = {"do": "restore", "folder": str(folder), "replace": replace}
         control.ask(data, {**request, "without_sessions": without_sessions})
         return
+    manifest.read(folder)  # before so much as a folder is made
     with Stack(data, port=0).servers() as stack:
         restore(HereHeld(stack), folder, replace=replace, without_sessions=without_sessions, say=print)
 

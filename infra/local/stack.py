@@ -10,15 +10,15 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from infra.local import operate, servers
+from infra.local import operate, ports, servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 from infra.local.parts import HOST, ORDER, PORTS, Place, base_environment, build
@@ -39,11 +39,12 @@ class Stack:
         self._servers_only = False
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
+        self._spares: dict[str, Place] = {}
         self._make_folders()
         self._hold()
         end_leftovers(self._run_folder, self.data)
         self._keep_logs_short()
-        self.place = Place(self.data, _ports(port), tls)
+        self.place = Place(self.data, ports.reserve(PORTS, port), tls)
         operate.publish(self.place)
 
     @property
@@ -137,6 +138,7 @@ class Stack:
         """Stop everything, in reverse order."""
         Stack.closing = True
         for name in reversed(ORDER):
+            self.stop_spare(name)
             self.stop(name)
         self._lock.close()
 
@@ -144,24 +146,31 @@ class Stack:
 
     def launch(self, name: str) -> None:
         """Start a part without waiting for it."""
-        part = build(name, self.place)
-        self._running[name] = Process(
-            name,
+        self._launch(name, name, self.place)
+
+    def _launch(self, known_as: str, name: str, place: Place) -> None:
+        part = build(name, place)
+        self._running[known_as] = Process(
+            known_as,
             part.command,
             environment=part.environment or base_environment(self.data),
             folder=part.folder,
-            log=self.data / f"logs/{name}.log",
+            log=self.data / f"logs/{known_as}.log",
             run=self._run_folder,
             stop=part.stop,
         )
 
     def wait_ready(self, name: str) -> None:
         """Raises Failure with the end of its log when the part ends, or is not ready in a minute."""
-        part, process = build(name, self.place), self._running[name]
+        self._wait_ready(name, name, self.place)
+
+    def _wait_ready(self, known_as: str, name: str, place: Place) -> None:
+        part, process = build(name, place), self._running[known_as]
         deadline = time.monotonic() + START_SECONDS
         while not part.ready():
             if not process.alive() or time.monotonic() > deadline:
-                raise Failure(f"{name} did not start; its log {process.log} ends:\n{process.last_lines()}")
+                said = f"its log {process.log} ends:\n{process.last_lines()}"
+                raise Failure(f"{known_as} did not start; {said}")
             time.sleep(0.05)
 
     def has(self, name: str) -> bool:
@@ -200,6 +209,24 @@ class Stack:
     def ended(self) -> Process | None:
         """A part that has ended by itself."""
         return next((part for part in self._running.values() if not part.alive()), None)
+
+    # --- a second one of a service, while the first is replaced -------------------------------------
+
+    def spare(self, service: str) -> Place | None:
+        """Where the second one listens, if there is one."""
+        return self._spares.get(service)
+
+    def start_spare(self, service: str) -> None:
+        """Start a second one on a free port, and wait until it is ready."""
+        place = replace(self.place, ports={**self.place.ports, service: ports.free()})
+        self._spares[service] = place
+        self._launch(f"{service}-next", service, place)
+        self._wait_ready(f"{service}-next", service, place)
+
+    def stop_spare(self, service: str) -> None:
+        """Stop it in good order, if it runs."""
+        self.stop(f"{service}-next")
+        self._spares.pop(service, None)
 
     # --- steps -------------------------------------------------------------------------------------
 
@@ -254,25 +281,6 @@ class Stack:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise Failure(f"{name} failed:\n{said}")
         return done.stdout
-
-
-def _ports(gateway: int) -> dict[str, int]:
-    """A free port for each purpose; the gateway's is given, or free when that is 0."""
-    sockets = {name: socket.socket() for name in PORTS}
-    try:
-        for name, probe in sockets.items():
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, gateway if name == "gateway" else 0))
-            except OSError as error:
-                raise Failure(
-                    f"Port {gateway} cannot be used ({error.strerror}): choose another, such as"
-                    " make run PORT=9080"
-                ) from None
-        return {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
-    finally:
-        for probe in sockets.values():
-            probe.close()
 
 
 def remove(data: Path) -> None:

@@ -227,6 +227,7 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(
     assert done.returncode != 0
     assert str(folder) in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_without_the_key_of_its_signing_keys_it_is_refused(taken: Taken, tmp_path: Path) -> None:
