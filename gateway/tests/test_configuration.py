@@ -8,7 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import Stack
-from processes import GATEWAY, edited_copy, free_port, running_gateway, status_of, traefik_binary, wait_until
+from processes import (
+    GATEWAY,
+    edited_copy,
+    free_port,
+    ready_gateway,
+    running_gateway,
+    status_of,
+    traefik_binary,
+    wait_until,
+)
 
 STATIC = (GATEWAY / "traefik.yml").read_text()
 OPTIONS = [
@@ -118,6 +127,18 @@ def test_a_broken_edit_leaves_the_running_routes(stack: Stack, tmp_path: Path) -
         wait_until(lambda: "dynamic/auth.yml" in gateway.log(), what="said")
         assert status_of(f"{gateway.url}/api/v1/currencies") == 200
         assert status_of(f"{gateway.url}/healthz") == 200
+
+
+def test_a_running_gateway_is_moved_to_other_servers(stack: Stack, tmp_path: Path) -> None:
+    with ready_gateway(tmp_path, stack.auth.url, stack.expenses.url) as gateway:
+        assert httpx.get(f"{gateway.url}/api/v1/expenses").json()["service"] == "expenses"
+        environment = complete_environment(tmp_path) | {"AUTH_URL": stack.auth.url, "EXPENSES_URL": stack.auth.url}
+        for command, status in (("serve", 2), ("servers", 0)):
+            done = subprocess.run([GATEWAY / "start", command], env=environment, capture_output=True, check=False)
+            assert done.returncode == status
+        moved = lambda: httpx.get(f"{gateway.url}/api/v1/expenses").json()["service"] == "auth"  # noqa: E731
+        wait_until(moved, what="moved")
+        assert gateway.process.poll() is None
 
 
 def test_everything_loads_without_an_error(stack: Stack) -> None:

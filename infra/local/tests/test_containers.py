@@ -1,0 +1,121 @@
+"""What is asked of Compose, in which order. The engine is a stand-in here, for machines that have none.
+
+What the containers themselves do of it can only be seen with an engine.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local import backup, exchange
+from infra.local.compose import Compose
+from infra.local.containers import Containers
+from infra.local.failure import Failure
+from infra.local.restore import restore
+
+ENGINE = '''#!{python}
+"""Keeps its containers, what it was asked and where its gateway sends, in files beside itself."""
+import json, pathlib, sys
+here, words = pathlib.Path(__file__).parent, sys.argv[1:]
+state = json.loads((here / "state").read_text())
+said = " ".join(words)
+with (here / "asked").open("a") as asked:
+    asked.write(said.replace(chr(10), " ") + chr(10))
+if words[0] == "ps":
+    for name in state["rows"]:
+        row = dict(ID=name, Name=f"x-{{name}}", Service=name[:-2], State="running", Health="healthy")
+        print(json.dumps(row))
+elif words[0] == "up" and "--scale" in words:
+    if state["breaks"]:
+        sys.exit("container x-expenses-2 is unhealthy")
+    name, count = words[words.index("--scale") + 1].split("=")
+    while sum(row.startswith(name) for row in state["rows"]) < int(count):
+        state["rows"].append(f"{{name}}-2")
+elif words[0] == "stop" and words[1] in state["rows"]:
+    state["rows"].remove(words[1])
+elif "servers" in words:
+    state["host"] = words[words.index("-e") + 1].partition("//")[2]
+elif "import ssl" in said:
+    state["log"].append(words[-1] + ' "ServiceAddr":"' + state["host"] + '"')
+elif words[0] == "logs":
+    print(chr(10).join(state["log"]))
+elif "/run/secrets/key_encryption_key" in words:
+    print("a key")
+elif "pg_dump" in words:
+    print("dump of " + words[-1])
+elif "--rdb" in said:
+    print("REDIS0012")
+elif "to_regclass" in said or "EXISTS (SELECT FROM" in said:
+    print("t" if state["held"] else "f")
+(here / "state").write_text(json.dumps(state))
+'''
+
+
+class Engine:
+    """The stand-in and what it remembers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, program = folder, folder / "docker"
+        program.write_text(ENGINE.format(python=sys.executable))
+        program.chmod(0o700)
+        self.compose = Compose((str(program),))
+        self.state(rows=["expenses-1", "auth-1", "gateway-1"], host="", log=[], held=False, breaks=False)
+
+    def state(self, **change: object) -> dict[str, object]:
+        file = self.folder / "state"
+        now: dict[str, object] = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps(now | change))
+        return now | change
+
+    def asked(self, *words: str) -> Iterator[str]:
+        """Of what it was asked, which of `words` each is about; the rest is left out."""
+        for line in (self.folder / "asked").read_text().splitlines():
+            yield from (word for word in words if word in line)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(tmp_path)
+
+
+def test_a_container_is_replaced_by_the_name_of_the_new_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SETTLE_SECONDS", 0.0)
+    exchange.rollout(engine.compose, "expenses", print)
+    steps = ("build", "expenses-migrate", "expenses=2", "http://x-expenses-2:8000", "stop expenses-1",
+             "rm expenses-1", "expenses=1", "http://expenses:8000")  # fmt: skip
+    assert list(engine.asked(*steps)) == list(steps)
+    assert engine.state()["rows"] == ["auth-1", "gateway-1", "expenses-2"]
+
+
+def test_a_new_container_that_fails_leaves_the_old_one(engine: Engine) -> None:
+    engine.state(breaks=True)
+    with pytest.raises(Failure, match="unhealthy"):
+        exchange.rollout(engine.compose, "expenses", print)
+    assert engine.state()["rows"] == ["expenses-1", "auth-1", "gateway-1"]
+    assert engine.state()["host"] == "expenses:8000"
+
+
+def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
+    engine: Engine, tmp_path: Path
+) -> None:
+    containers = Containers(engine.compose)
+    folder = backup.take(containers, tmp_path / "backups")
+    assert (folder / "auth.dump").read_text() == "dump of auth\n"
+    assert json.loads((folder / "manifest.json").read_text())["sessions_server"] == "redis"
+    (tmp_path / "asked").unlink()
+    engine.state(held=True)
+    with pytest.raises(Failure, match="REPLACE=1"):
+        restore(containers, folder, replace=False, without_sessions=False, say=print)
+    assert not list(engine.asked("pg_restore", "stop"))
+    (tmp_path / "asked").unlink()
+    restore(containers, folder, replace=True, without_sessions=False, say=print)
+    steps = ("-d auth_arriving", "auth-migrate", "-d expenses_arriving", "expenses-migrate",
+             "stop gateway expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
+    assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
+    # Then all of it starts, and what may be left of databases on their way is dropped.
+    assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
