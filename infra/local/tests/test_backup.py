@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,16 +11,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread, Timer
 
 import pytest
 
 from infra.demo.seed import Client
-from infra.local import backup, bootstrap
+from infra.local import backup, bootstrap, ports
 from infra.local.ends import DATABASES
 from infra.local.here import Here
+from infra.local.manifest import File
 from infra.local.parts import Place
 from infra.local.stack import Stack
 
@@ -236,6 +236,18 @@ def test_without_the_key_of_its_signing_keys_it_is_refused(taken: Taken, tmp_pat
     assert "another key_encryption_key" in done.stderr
 
 
+def test_secrets_of_an_earlier_release_get_the_user_that_takes_backups(tmp_path: Path) -> None:
+    generate = [str(bootstrap.ROOT / "infra/secrets/generate.sh"), str(tmp_path)]
+    subprocess.run(generate, check=True)
+    file = tmp_path / "redis-sessions/users.acl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    subprocess.run(generate, check=True)
+    assert file.read_text().splitlines() == lines
+    assert lines[-1].startswith("user backup on #")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_without_a_stack_or_a_name_it_says_so(tmp_path: Path) -> None:
     done = typed("backup", DATA=tmp_path, BACKUPS=tmp_path / "backups")
     assert done.returncode != 0
@@ -249,7 +261,7 @@ def test_without_a_stack_or_a_name_it_says_so(tmp_path: Path) -> None:
 def test_a_running_stack_is_restored_by_its_runner_and_only_when_told_to_replace(
     taken: Taken, empty: Path
 ) -> None:
-    port = free_port()
+    port = ports.free()
     command = [sys.executable, "-m", "infra.local", "--port", str(port), "--data", str(empty), "--no-demo"]
     with subprocess.Popen(command, cwd=bootstrap.ROOT, stdout=subprocess.PIPE, text=True) as runner:
         try:
@@ -261,6 +273,10 @@ def test_a_running_stack_is_restored_by_its_runner_and_only_when_told_to_replace
             assert done.returncode != 0
             assert "users' data in auth: make restore FROM=… REPLACE=1" in done.stderr
             assert carol.spend("kept") == 201
+            done = typed("restore", DATA=empty, FROM=cut_but_signed(taken, empty), REPLACE=1)
+            assert done.returncode != 0
+            assert "pg_restore failed" in done.stderr
+            assert carol.get("/api/v1/expenses")[0] == 200, "one that breaks off changes nothing"
             done = typed("restore", DATA=empty, FROM=taken.folder, REPLACE=1)
             assert (done.returncode, done.stderr) == (0, "")
             assert "Restored: the data of 20" in done.stdout
@@ -276,10 +292,16 @@ def test_a_running_stack_is_restored_by_its_runner_and_only_when_told_to_replace
     assert runner.returncode == 0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def cut_but_signed(taken: Taken, home: Path) -> Path:
+    """A backup whose second database ends in the middle, and whose manifest says so."""
+    folder = home / "cut"
+    shutil.copytree(taken.folder, folder)
+    dump = folder / "expenses.dump"
+    os.truncate(dump, dump.stat().st_size // 2)
+    said = json.loads((folder / "manifest.json").read_text())
+    said["files"]["expenses.dump"] = asdict(File.of(dump))
+    (folder / "manifest.json").write_text(json.dumps(said))
+    return folder
 
 
 def wait_until_ready(runner: subprocess.Popen[str]) -> None:
