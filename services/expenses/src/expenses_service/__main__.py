@@ -5,8 +5,10 @@ uvicorn stops accepting at SIGTERM, while the gateway still sends. Here the serv
 """
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 from contextlib import suppress
 from types import FrameType
 
@@ -27,6 +29,12 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Then take all that start-up made out of the collector's sight: it stays as it is."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal handler; a second signal, or Ctrl-C, stops without the wait."""

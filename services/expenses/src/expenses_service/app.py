@@ -9,11 +9,14 @@ from expenses_service import __version__, docs, health, metrics, openapi, proble
 from expenses_service.bulk.router import router as bulk
 from expenses_service.categories.router import router as categories
 from expenses_service.changes.router import router as changes
+from expenses_service.cookies import access_cookie
 from expenses_service.currencies.router import router as currencies
 from expenses_service.expenses.router import router as expenses
 from expenses_service.head import HeadAsGet
+from expenses_service.lane import Lane
 from expenses_service.metrics import Metrics
 from expenses_service.reports.router import router as reports
+from expenses_service.request_log import RequestLog
 from expenses_service.requests import limit_body
 from expenses_service.resources import open_resources
 from expenses_service.revocations.metrics import RevocationMetrics
@@ -48,7 +51,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Telemetry, metrics=app.state.metrics)
+    app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
+    requests = RequestLog(settings.log_level)
+    app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
     for router in (
         health.router,
         metrics.router,

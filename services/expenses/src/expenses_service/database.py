@@ -17,12 +17,16 @@ CONNECT_SECONDS = 2.0
 CHECKOUT_SECONDS = 2.5
 TRANSACTION_SECONDS = 4.0
 POOL_SIZE = 16
+SESSION = {"timezone": "UTC"}  # instants within snapshots that Postgres makes are in this zone
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
 # connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only;
 # last a schema or table that is not there: before the migrations, or while a backup is put back.
 _PASSING_CLASSES = ("08", "53", "57")
 _PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
+
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What comes out of asyncpg itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +47,7 @@ class Database:
             pool_timeout=CHECKOUT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
-            # Instants within snapshots that Postgres makes are in the session's zone.
-            connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"timezone": "UTC"}},
+            connect_args={"timeout": CONNECT_SECONDS, "server_settings": SESSION},
         )
 
     @asynccontextmanager
@@ -68,14 +71,14 @@ class Database:
             OSError,
             TimeoutError,
         ) as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         try:
             async with _deadline(connection, seconds), connection.begin():
                 yield connection
         except (DBAPIError, asyncpg.PostgresError) as error:
             if not _is_passing(error):
                 raise
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         finally:
             await connection.close()
 
@@ -88,6 +91,19 @@ class Database:
                 return connection
             await connection.invalidate()
             await connection.close()
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection beside the pool, for who keeps it. Raises one of DRIVER_ERRORS."""
+        url = self.engine.url
+        return await asyncpg.connect(
+            host=url.host,
+            port=url.port,
+            user=url.username,
+            password=url.password,
+            database=url.database,
+            timeout=CONNECT_SECONDS,
+            server_settings=SESSION,
+        )
 
     async def ping(self) -> None:
         """Raises Unavailable."""
@@ -128,7 +144,15 @@ async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterato
         timer.cancel()
 
 
-def _unavailable(error: BaseException) -> Unavailable:
+def explained(error: Exception) -> Exception:
+    """What to raise for one of DRIVER_ERRORS: Unavailable for what passes, else the error."""
+    if isinstance(error, asyncpg.PostgresError) and not _is_passing(error):
+        return error
+    return unavailable(error)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """The refusal for the time being, which the log explains."""
     log.warning("database_unavailable", reason=_reason(error))
     return Unavailable(retry_after=2)
 

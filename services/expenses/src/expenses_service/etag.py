@@ -27,7 +27,11 @@ def opaque_etag(*parts: object) -> str:
 
 def not_modified(request: HTTPConnection, etag: str) -> bool:
     """Whether If-None-Match names `etag` (weak comparison) or is `*`."""
-    field = _field(request, "if-none-match") or ""
+    return is_named(_field(request, "if-none-match") or "", etag)
+
+
+def is_named(field: str, etag: str) -> bool:
+    """Whether `field`, the value of If-None-Match, names `etag` (weak comparison) or is `*`."""
     if field.strip() == "*":
         return True
     return etag.removeprefix("W/") in {tag for _, tag in _TAG.findall(field)}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from expenses_service.authentication.service import Authenticator
+from expenses_service.cache.memory import Memory
 from expenses_service.cache.service import ReplyCache, open_replies
+from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
@@ -25,6 +27,8 @@ class Resources:
 
     settings: Settings
     database: Database
+    versions: VersionReader
+    memory: Memory
     cache: ReplyCache
     keys: KeyRing
     revocations: RevocationReader
@@ -52,6 +56,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
+        versions = VersionReader(database.connect)
+        stack.push_async_callback(versions.close)
         cache = open_replies(settings.cache_url, settings.cache_password())
         stack.push_async_callback(cache.close)
         keys = open_key_ring(url=settings.jwks_url, path=settings.jwks_file)
@@ -71,6 +77,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(
             settings=settings,
             database=database,
+            versions=versions,
+            memory=Memory(),
             cache=cache,
             keys=keys,
             revocations=revocations,

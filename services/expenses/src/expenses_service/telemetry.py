@@ -9,22 +9,28 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from expenses_service import SERVICE, __version__
 from expenses_service.metrics import Metrics
 from expenses_service.problems import plain
+from expenses_service.request_log import RequestLog
 
-REQUEST_ID = "x-request-id"
-VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_ID = b"x-request-id"
+VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 CLIENT_GONE = 499  # no answer was sent: the client hung up
-QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+
+_served: Final[ContextVar[Mapping[str, Any]]] = ContextVar("served", default=MappingProxyType({}))
+"""The state of the request that is being served, for the lines that are logged meanwhile."""
 
 log = structlog.get_logger("expenses_service.request")
 
@@ -32,7 +38,7 @@ log = structlog.get_logger("expenses_service.request")
 def configure_logging(level: str) -> None:
     """JSON lines on standard output, from structlog and from the libraries' loggers alike."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         _name_service,
@@ -57,6 +63,12 @@ def configure_logging(level: str) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
+def _name_request(_: object, __: str, event: EventDict) -> EventDict:
+    state = _served.get()
+    known = {name: state[name] for name in ("request_id", "user_id", "session_id") if name in state}
+    return {**known, **event}
+
+
 def _name_service(_: object, __: str, event: EventDict) -> EventDict:
     event["service"] = SERVICE
     event["version"] = __version__
@@ -68,29 +80,28 @@ def _drop_exception(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def identify(request: HTTPConnection, user_id: object, session_id: object) -> None:
+def identify(scope: Scope, user_id: object, session_id: object) -> None:
     """Say who the request is from, for its log lines."""
-    who = {"user_id": str(user_id), "session_id": str(session_id)}
-    request.scope["state"].update(who)
-    structlog.contextvars.bind_contextvars(**who)
+    scope["state"]["user_id"] = str(user_id)
+    scope["state"]["session_id"] = str(session_id)
 
 
 class Telemetry:
     """Pure ASGI middleware around everything but the server itself."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, requests: RequestLog) -> None:
         self._app = app
         self._metrics = metrics
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an exception that gets here is logged and answered with a 500."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
-        scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id = _request_id(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        _served.set(scope["state"])
         started = time.perf_counter()
         status = CLIENT_GONE
 
@@ -98,7 +109,7 @@ class Telemetry:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id)]
             await send(message)
 
         try:
@@ -110,27 +121,18 @@ class Telemetry:
             if status == CLIENT_GONE:
                 await plain(500, Request(scope))(scope, receive, send_with_id)
         finally:
-            self._finish(scope, status, time.perf_counter() - started)
-
-    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path_format", None)
-        self._metrics.observe(scope["method"], route, status, seconds)
-        write = log.debug if scope["path"] in QUIET_PATHS else log.info
-        write(
-            "request",
-            method=scope["method"],
-            route=route,
-            path=scope["path"],
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
-            user_id=scope["state"].get("user_id"),
-            session_id=scope["state"].get("session_id"),
-        )
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path_format", None)
+            self._metrics.observe(scope["method"], route, status, seconds)
+            self._requests.write(scope, route, status, seconds)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(REQUEST_ID, "")
-    return given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The first one that is sent, if it is valid, else a new one."""
+    for name, value in headers:
+        if name == REQUEST_ID:
+            return value if VALID_REQUEST_ID.fullmatch(value) else uuid4().hex.encode()
+    return uuid4().hex.encode()
 
 
 def _log_unexpected(error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Who is calling, as routes ask for it: `async def list_(principal: Reader, …)`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
@@ -12,6 +12,9 @@ from expenses_service.cross_site import SAFE_METHODS, refuse_cross_site
 from expenses_service.errors import NotAuthenticated
 from expenses_service.resources import Resources, get_resources
 from expenses_service.telemetry import identify
+
+READ: Final = "expenses:read"
+WRITE: Final = "expenses:write"
 
 
 def requires(scope: str) -> Callable[..., Awaitable[Principal]]:
@@ -41,21 +44,21 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
     fields = request.headers.getlist("authorization")
     if len(fields) + (cookie is not None) > 1:
         raise AmbiguousCredentials
-    text = cookie or _bearer_token(*fields)
+    text = cookie or bearer_token(*fields)
     if not text:
         raise NotAuthenticated
     principal = await resources.authenticator.authenticate(text)
-    identify(request, principal.user_id, principal.session_id)
+    identify(request.scope, principal.user_id, principal.session_id)
     if cookie and request.method not in SAFE_METHODS:
         refuse_cross_site(request, resources.settings.public_origin)
     return principal
 
 
-def _bearer_token(authorization: str = "") -> str:
+def bearer_token(authorization: str = "") -> str:
     """RFC 6750, section 2.1; another scheme is as good as none."""
     scheme, _, token = authorization.partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-Reader = Annotated[Principal, Depends(requires("expenses:read"))]
-Writer = Annotated[Principal, Depends(requires("expenses:write"))]
+Reader = Annotated[Principal, Depends(requires(READ))]
+Writer = Annotated[Principal, Depends(requires(WRITE))]

@@ -14,6 +14,7 @@ from expenses_service.authentication.rules import (
     read_token,
     verify_token,
 )
+from expenses_service.errors import NotAuthenticated
 from expenses_service.keys.service import KeyRing
 
 MAX_REMEMBERED = 10_000
@@ -50,13 +51,33 @@ class Authenticator:
         if len(text) > MAX_TOKEN_BYTES:
             raise InvalidToken
         digest = hashlib.sha256(text.encode()).digest()
-        verified = self._verified.get(digest)
-        if verified is None or not self._ring.holds(verified.kid):
+        verified = self._remembered(digest)
+        if verified is None:
             verified = await self._verify(text)
             self._remember(digest, verified)
         self._check_standing(verified.principal)
-        self._verified.move_to_end(digest)
         return verified.principal
+
+    def recall(self, token: bytes) -> Principal | None:
+        """The principal of a token that was verified before and still stands.
+
+        None for any other: `authenticate` tells what there is to say of it.
+        """
+        verified = self._remembered(hashlib.sha256(token).digest())
+        if verified is None:
+            return None
+        try:
+            self._check_standing(verified.principal)
+        except NotAuthenticated:
+            return None
+        return verified.principal
+
+    def _remembered(self, digest: bytes) -> _Verified | None:
+        verified = self._verified.get(digest)
+        if verified is None or not self._ring.holds(verified.kid):
+            return None
+        self._verified.move_to_end(digest)
+        return verified
 
     def _check_standing(self, principal: Principal) -> None:
         """What may have changed since the signature was checked."""

@@ -13,7 +13,11 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Bytes ready to send and the entity tag that names them, in quotes (RFC 9110, 8.8.3)."""
+    """Bytes ready to send and the entity tag that names them, in quotes (RFC 9110, 8.8.3).
+
+    `version` is the data version that they are of, if that and its query decide them.
+    """
 
     etag: str
     body: bytes
+    version: int | None = None

@@ -1,7 +1,7 @@
 """How a reply is sent: with validators, and as 304 to a client that has it (RFC 9111, 9110)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 
@@ -11,6 +11,8 @@ from expenses_service.etag import not_modified
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 PUBLIC = {"Cache-Control": "public, max-age=3600"}
 
+VERSION: Final = "data_version"
+"""In the state of a request: what its answer is of, so that the lane may give it again."""
 
 VALIDATED: Mapping[int | str, dict[str, Any]] = {
     304: {"description": "The client has it already: If-None-Match names its ETag."},
@@ -20,6 +22,8 @@ VALIDATED: Mapping[int | str, dict[str, Any]] = {
 
 def user_data(request: Request, reply: Reply) -> Response:
     """What only its user may see: a browser may keep it, but asks each time."""
+    if reply.version is not None:
+        request.scope["state"][VERSION] = reply.version
     return _conditional(request, reply, USER_DATA)
 
 

@@ -43,14 +43,15 @@ class ReplyCache:
         """
         etag = entity_tag(user_id, version, query_key)
         if client_has(etag):
-            return Reply(etag, b"")
+            return Reply(etag, b"", version)
         if self._store is not None:
             value = await self._store.get(storage_key(user_id, version, query_key))
             body = unpack(etag, value) if value is not None else None
             if body is not None:
-                return Reply(etag, body)
+                return Reply(etag, body, version)
         built = await build()
-        reply = Reply(entity_tag(user_id, built.version, query_key), built.body)
+        tag = entity_tag(user_id, built.version, query_key)
+        reply = Reply(tag, built.body, built.version)
         self._keep(storage_key(user_id, built.version, query_key), reply)
         return reply
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from msgspec import Struct, json
 
 from expenses_service.cache.models import Built, Reply
-from expenses_service.changes.repository import data_version
 from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
 from expenses_service.expenses.repository import Slice, page
@@ -32,8 +31,7 @@ async def list_page(
     async def build() -> Built:
         return await _build(resources, user_id, query, after)
 
-    async with resources.database.transaction() as connection:
-        version = await data_version(connection, user_id)
+    version = await resources.versions.read(user_id)
     key = f"expenses?{query.canonical()}"
     return await resources.cache.get_or_build(user_id, version, key, build, client_has=client_has)
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from expenses_service.authentication.dependencies import Reader, Writer
-from expenses_service.cache.models import Reply
 from expenses_service.cache.responses import USER_DATA, user_data
 from expenses_service.etag import not_modified
 from expenses_service.expenses import openapi, service, upsert
@@ -42,7 +41,7 @@ async def list_expenses(
     has = partial(not_modified, request)
     reply = await list_page(resources, principal.user_id, query, has)
     response = user_data(request, reply)
-    following = next_page(query, reply.body) if reply.body else None
+    following = next_page(query, reply.body) if response.body else None
     if following is not None:
         response.headers["Link"] = f'<{service.COLLECTION}?{following}>; rel="next"'
     return response
@@ -62,8 +61,7 @@ async def read_expense(
     request: Request, principal: Reader, expense_id: UUID, _: Bare, resources: Held
 ) -> Response:
     """One live expense."""
-    expense = await service.read(resources, principal, expense_id)
-    return user_data(request, Reply(etag(expense), expense_body(expense)))
+    return user_data(request, await service.read(resources, principal.user_id, expense_id))
 
 
 @router.patch("/{expense_id:uuid}", **openapi.CHANGE)

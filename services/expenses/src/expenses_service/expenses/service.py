@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from expenses_service.authentication.models import Principal
+from expenses_service.cache.models import Reply
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.errors import VersionConflict
 from expenses_service.expenses import rules
@@ -55,10 +56,12 @@ async def create(
         return await once(connection, keyed, effect)
 
 
-async def read(resources: Resources, principal: Principal, expense_id: UUID) -> Expense:
-    """Raises NotFound, also for a deleted one."""
+async def read(resources: Resources, user_id: UUID, expense_id: UUID) -> Reply:
+    """A live expense, as it was at a data version or later. Raises NotFound."""
+    version = await resources.versions.read(user_id)  # before, so that it is never too new
     async with resources.database.transaction() as connection:
-        return await live(connection, principal.user_id, expense_id)
+        expense = await live(connection, user_id, expense_id)
+    return Reply(etag(expense), expense_body(expense), version)
 
 
 async def change(

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from expenses_service.cache.models import Built, Reply
-from expenses_service.changes.repository import data_version
 from expenses_service.reports.models import Summary
 from expenses_service.reports.repository import summarise
 from expenses_service.reports.rules import document, fill_with_zero, in_order
@@ -29,8 +28,7 @@ async def summary(
         read = await _read(resources, user_id, query)
         return Built(read.version, msgspec.json.encode(document(read, query.group_by)))
 
-    async with resources.database.transaction() as connection:
-        version = await data_version(connection, user_id)
+    version = await resources.versions.read(user_id)
     key = f"summary?{query.canonical()}"
     return await resources.cache.get_or_build(user_id, version, key, build, client_has=client_has)
 

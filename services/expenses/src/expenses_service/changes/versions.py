@@ -1,0 +1,90 @@
+"""Reads data versions for requests that come at the same time, by one query for all of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from expenses_service.database import DRIVER_ERRORS, explained
+from expenses_service.errors import Unavailable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+SECONDS: Final = 1.5
+"""For a query, and for the connection if it has to be made: who waits, waits for two at most."""
+
+_SEQ: Final = "SELECT user_id, seq FROM user_state WHERE user_id = ANY ($1::uuid[])"
+
+Connect = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
+
+
+class VersionReader:
+    """One connection and one query in flight; who comes meanwhile shares the next one.
+
+    A query begins after everybody whom it answers has come, so it sees each commit that anybody of
+    them may know of. A caller that is cancelled leaves the others' query alone.
+    """
+
+    def __init__(self, connect: Connect, *, seconds: float = SECONDS) -> None:
+        self._connect = connect
+        self._seconds = seconds
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self._waiting: list[tuple[UUID, asyncio.Future[int]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def read(self, user_id: UUID) -> Awaitable[int]:
+        """The number of the user's last change; 0 before the first. Raises Unavailable."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append((user_id, waiter))
+        if self._task is None:  # in a context of its own: its log lines are of no one request
+            self._task = asyncio.create_task(self._serve(), name="versions", context=Context())
+        return waiter
+
+    async def close(self) -> None:
+        """Refuse who still waits, and close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._drop()
+
+    async def _serve(self) -> None:
+        answering: list[tuple[UUID, asyncio.Future[int]]] = []
+        try:
+            while self._waiting:
+                answering, self._waiting = self._waiting, []
+                await self._answer(answering)
+        finally:
+            self._task = None
+            for _, waiter in answering + self._waiting:  # only when this task was cancelled
+                if not waiter.done():
+                    waiter.set_exception(Unavailable())
+
+    async def _answer(self, waiting: Sequence[tuple[UUID, "asyncio.Future[int]"]]) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                found = await self._query([user_id for user_id, _ in waiting])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+            self._drop()
+            reason = explained(error) if isinstance(error, DRIVER_ERRORS) else error
+            for _, waiter in waiting:
+                if not waiter.done():
+                    waiter.set_exception(reason)
+            return
+        for user_id, waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(found.get(user_id, 0))
+
+    async def _query(self, user_ids: list[UUID]) -> dict[UUID, int]:
+        if self._connection is None or self._statement is None or self._connection.is_closed():
+            self._connection = await self._connect()
+            self._statement = await self._connection.prepare(_SEQ)
+        return dict(await self._statement.fetch(user_ids))  # type: ignore[arg-type]  # two columns
+
+    def _drop(self) -> None:
+        """Cut the connection: nobody knows what is still to come on it."""
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = self._statement = None

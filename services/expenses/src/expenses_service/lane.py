@@ -1,0 +1,126 @@
+"""Answers what was answered before, without the framework: the fast path of reads.
+
+A read goes by its route the first time. What the route sent is kept as it is, if the route said
+which data version it is of (`cache.responses`). The next request of the same user for the same
+target is answered with those bytes, if
+
+- its credentials are one token that was verified before, has the scope, and still stands, and
+- Postgres confirms the version, asked after the request came.
+
+Everything else goes on to the route, which alone knows how to refuse: without the lane no answer
+would be another. A route that names a version answers by user, target and If-None-Match alone.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from expenses_service.authentication.dependencies import READ, bearer_token
+from expenses_service.cache.memory import Field, Kept
+from expenses_service.cache.responses import VERSION
+from expenses_service.errors import Unavailable
+from expenses_service.etag import is_named
+from expenses_service.problems import response_of
+from expenses_service.telemetry import identify
+
+if TYPE_CHECKING:
+    from expenses_service.resources import Resources
+
+_VALIDATORS: Final = frozenset({b"cache-control", b"vary", b"etag"})
+"""What a 304 has of the headers of the 200."""
+
+
+class Lane:
+    """Pure ASGI, between the telemetry and the framework; `cookie` names the access cookie."""
+
+    def __init__(self, app: ASGIApp, cookie: str) -> None:
+        self._app = app
+        self._cookie = cookie.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from memory, or have the route answer and keep what it sends."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        if not await self._answer(scope, receive, send):
+            await self._app(scope, receive, _keeping(scope, send))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Whether the request was answered."""
+        token, condition = _read(scope["headers"], self._cookie)
+        if not token:
+            return False
+        resources: Resources = scope["app"].state.resources
+        principal = resources.authenticator.recall(token)
+        if principal is None or READ not in principal.scopes:
+            return False
+        kept = resources.memory.get((principal.user_id, scope["path"], scope["query_string"]))
+        if kept is None:
+            return False
+        try:
+            version = await resources.versions.read(principal.user_id)
+        except Unavailable as error:
+            identify(scope, principal.user_id, principal.session_id)
+            scope["route"] = kept.route
+            await response_of(error, Request(scope))(scope, receive, send)
+            return True
+        named = condition is not None and is_named(condition, kept.etag)
+        if version != kept.version or (kept.body is None and not named):
+            return False
+        identify(scope, principal.user_id, principal.session_id)
+        scope["route"] = kept.route
+        await _send(send, kept, with_body=not named)
+        return True
+
+
+async def _send(send: Send, kept: Kept, *, with_body: bool) -> None:
+    fields = kept.fields if with_body else [each for each in kept.fields if each[0] in _VALIDATORS]
+    status = 200 if with_body else 304
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": kept.body if with_body else b""})
+
+
+def _read(headers: Iterable[Field], cookie: bytes) -> tuple[bytes, str | None]:
+    """The one token that is sent, and If-None-Match; no token where it takes the route to judge."""
+    tokens, conditions = [], []
+    for name, value in headers:
+        if name == b"cookie":
+            for pair in value.split(b";"):
+                key, separator, text = pair.strip(b" \t").partition(b"=")
+                if separator and key == cookie:
+                    tokens.append(text)
+        elif name == b"authorization":
+            tokens.append(bearer_token(value.decode("latin-1")).encode())
+        elif name == b"if-none-match":
+            conditions.append(value.decode("latin-1"))
+        elif name == b"content-length":  # it may be too large
+            return b"", None
+    condition = ", ".join(conditions) if conditions else None
+    return (tokens[0] if len(tokens) == 1 else b""), condition
+
+
+def _keeping(scope: Scope, send: Send) -> Send:
+    """`send`, that keeps an answer under the version that its route has named by then."""
+    start: Message = {}
+
+    async def keep_and_send(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = {**message, "headers": tuple(message["headers"])}  # others add to the list
+        elif VERSION in scope["state"] and not message.get("more_body"):
+            _keep(scope, start, message["body"])
+        await send(message)
+
+    return keep_and_send
+
+
+def _keep(scope: Scope, start: Message, body: bytes) -> None:
+    resources: Resources = scope["app"].state.resources
+    state, fields = scope["state"], start["headers"]
+    whole = body if start["status"] == 200 else None  # noqa: PLR2004 - else 304
+    kept = Kept(state[VERSION], dict(fields)[b"etag"].decode(), fields, whole, scope["route"])
+    key = (UUID(state["user_id"]), scope["path"], scope["query_string"])
+    resources.memory.keep(key, kept)

@@ -1,0 +1,335 @@
+"""The lane answers as the route would: two applications on one database, one of them without it.
+
+Steps at random, of one user: requests with all kinds of credentials, conditions, parameters and
+paths, with writes, revocations and a clock between them. Each request goes to both; status,
+headers, body, and what the log and the metrics are told have to be the same.
+"""
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from expenses_service.authentication.service import Authenticator
+from expenses_service.lane import Lane
+from expenses_service.revocations.models import RevocationList
+from expenses_service.settings import Settings
+from tests.conftest import running
+from tests.expense_calls import PATH
+from tests.ledger import expense
+from tests.records import record
+from tests.tokens import SigningKey, access_claims, user_id
+
+STRANGER = user_id(9)
+Fields = list[tuple[bytes, bytes]]
+
+
+class Passed:
+    """Counts what gets to the framework."""
+
+    def __init__(self, app: ASGIApp, seen: list[str]) -> None:
+        self._app = app
+        self._seen = seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._seen.append(scope["path"])
+        await self._app(scope, receive, send)
+
+
+@dataclass
+class Clock:
+    """Seconds that both applications are ahead."""
+
+    ahead: float = 0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Both:
+    """The two applications, what reached the framework of the one with the lane, and a clock."""
+
+    fast: FastAPI
+    plain: FastAPI
+    seen: list[str]
+    clock: Clock
+    answered: int = 0
+
+    def revoke(self, *sessions: UUID) -> None:
+        for app in (self.fast, self.plain):
+            held = RevocationList(1, frozenset(each.int for each in sessions), {})
+            app.state.resources.revocations.list = held
+
+
+@pytest.fixture
+async def both(settings: Settings) -> AsyncIterator[Both]:
+    seen: list[str] = []
+    clock = Clock()
+    async with AsyncExitStack() as stack:
+        fast, plain = [await stack.enter_async_context(running(settings)) for _ in range(2)]
+        for app in (fast, plain):
+            held = app.state.resources
+            judge = Authenticator(held.keys, settings.issuer, held.revocations.is_revoked, clock)
+            app.state.resources = replace(held, authenticator=judge)
+        fast.user_middleware.append(Middleware(Passed, seen=seen))
+        plain.user_middleware = [each for each in plain.user_middleware if each.cls is not Lane]
+        yield Both(fast, plain, seen, clock)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request: `{name}` in its target, credentials and conditions stands for what is there."""
+
+    method: str
+    target: str
+    credentials: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Do:
+    """What happens between requests."""
+
+    what: str
+
+
+LIST_QUERIES = [
+    "", "limit=2", "sort=spent_on&limit=2", "limit=2&sort=spent_on", "%6cimit=2", "limit=2&",
+    "category=food,travel", "include=total", "limit=2&cursor={cursor}", "cursor={cursor}",
+    "limit=0", "limit=2&limit=2", "limt=2", "q=lunch", "q=",
+]  # fmt: skip
+TARGETS = [
+    *(f"{PATH}?{query}" for query in LIST_QUERIES),
+    *(f"{PATH}/{{{name}}}" for name in ("mine", "gone", "foreign", "loud")),
+    f"{PATH}/{{mine}}?x=1",
+    f"{PATH}/{{mine}}/history",
+    f"{PATH}/summary?group_by=category",
+    f"{PATH}/summary?group_by=month,kind&fill=zero",
+    f"{PATH}/summary",
+    f"{PATH}/",
+    "/api/v1/currencies",
+    "/api/v1/nothing",
+]
+CREDENTIALS = [
+    ("cookie: ea_access={token}",),
+    ("authorization: Bearer {token}",),
+    ("cookie: a=b; ea_access={token}; c",),
+    ("cookie: a=b", "cookie: ea_access={token}"),
+    ("cookie: ea_access", "authorization: bEARER   {token} "),
+    ("cookie: ea_access={token}; ea_access={token}",),
+    ("cookie: ea_access={token}", "cookie: ea_access=x"),
+    ("cookie: ea_access={token}", "authorization: Bearer {token}"),
+    ("authorization: Bearer {token}", "authorization: Bearer {token}"),
+    ("cookie: ea_access=", "authorization: Bearer {token}"),
+    ("cookie: ea_access={token}", "content-length: 0"),
+    ("cookie: ea_access={token}", "content-length: 9999999"),
+    ("cookie: __Host-ea_access={token}",),
+    ("cookie: ea_access={writer}",),
+    ("cookie: ea_access={other}",),
+    ("cookie: ea_access={token}x",),
+    ("cookie: ea_access=\xff{token}",),
+    ("authorization: Basic {token}",),
+    (),
+]
+CONDITIONS = [
+    ("{etag}",), ("W/{etag}",), ('"x", {etag}',), ('"x"', "{etag}"), ("*",), (" * ",), ('"x", *',),
+    ("{bare}",), ('"x"',), ("",), ("{etag}garbage\xff",),
+]  # fmt: skip
+plainly = [CREDENTIALS[0], CREDENTIALS[1]]
+asks = st.builds(
+    Ask,
+    st.sampled_from(["GET"] * 8 + ["HEAD", "POST", "OPTIONS"]),
+    st.sampled_from(TARGETS[:3]) | st.sampled_from(TARGETS),
+    st.sampled_from(plainly) | st.sampled_from(CREDENTIALS),
+    st.just(()) | st.sampled_from(CONDITIONS),
+)
+acts = st.sampled_from(["write", "delete", "revoke", "allow", "later", "now"]).map(Do)
+
+
+@dataclass
+class Person:
+    """The names that requests use, for a user of this example alone."""
+
+    both: Both
+    user: UUID
+    session: UUID
+    names: dict[str, str]
+    etags: dict[str, str] = field(default_factory=dict)
+
+    async def do(self, act: Do) -> None:
+        database = self.both.plain.state.resources.database
+        if act.what == "write":
+            await record(database, self.user, expense())
+        elif act.what == "delete":
+            target = f"{PATH}/{self.names['mine']}"
+            await called(self.both.plain, "DELETE", target, self.fields(CREDENTIALS[0], ""))
+        elif act.what in {"revoke", "allow"}:
+            self.both.revoke(*([self.session] if act.what == "revoke" else []))
+        else:
+            self.both.clock.ahead = 400 if act.what == "later" else 0
+
+    async def ask(self, ask: Ask) -> None:
+        target = ask.target.format_map(self.names)
+        fields = self.fields(ask.credentials, target)
+        fields += [(b"if-none-match", self.filled(each, target)) for each in ask.conditions]
+        before = len(self.both.seen)
+        fast = await called(self.both.fast, ask.method, target, fields)
+        plain = await called(self.both.plain, ask.method, target, fields)
+        assert fast == plain, ask
+        if len(self.both.seen) == before:
+            self.both.answered += 1
+            assert fast["status"] in {200, 304}
+        etag = dict(plain["headers"]).get(b"etag")
+        if etag is not None:
+            self.etags[target] = etag.decode()
+
+    def fields(self, credentials: tuple[str, ...], target: str) -> Fields:
+        pairs = [line.split(": ", 1) for line in credentials]
+        return [(name.encode(), self.filled(value, target)) for name, value in pairs]
+
+    def filled(self, text: str, target: str) -> bytes:
+        etag = self.etags.get(target, '"unknown"')
+        return text.format(etag=etag, bare=etag.strip('"'), **self.names).encode("latin-1")
+
+
+async def called(app: FastAPI, method: str, target: str, fields: Fields) -> dict[str, Any]:
+    """The answer, its headers as they are sent, and what log and metrics tell of it."""
+    path, _, query = target.partition("?")
+    scope: Scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+        "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {},
+        "headers": [(b"x-request-id", b"r"), *fields],
+    }  # fmt: skip
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    told = {name: scope["state"].get(name) for name in ("user_id", "session_id", "request_id")}
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    route = getattr(scope.get("route"), "path_format", None)
+    whole = {"status": sent[0]["status"], "headers": sent[0]["headers"], "body": body}
+    return whole | told | {"route": route}
+
+
+def counted(app: FastAPI) -> Counter[tuple[str, ...]]:
+    """The requests by method, route and status, but those that delete, which go to one only."""
+    families = app.state.metrics.registry.collect()
+    samples = [sample for family in families for sample in family.samples]
+    counts = {
+        tuple(sample.labels.values()): int(sample.value)
+        for sample in samples
+        if sample.name == "http_requests_total" and sample.labels["method"] != "DELETE"
+    }
+    return Counter(counts)
+
+
+async def person(both: Both, key: SigningKey) -> Person:
+    """Somebody new, whose clock is right, with three expenses of which one is deleted."""
+    both.clock.ahead = 0
+    both.revoke()
+    number = uuid4().int
+    user, session = user_id(number % 2**48), uuid4()
+    rows = [expense(category="food"), expense(category="travel"), expense(), expense()]
+    foreign = expense()
+    database = both.plain.state.resources.database
+    await record(database, user, *rows)
+    await record(database, STRANGER, foreign)
+    tokens = {
+        "token": key.token(access_claims(user, sid=str(session))),
+        "writer": key.token(access_claims(user, scope="expenses:write")),
+        "other": key.token(access_claims(STRANGER)),
+    }
+    names = {"mine": str(rows[0].id), "gone": str(rows[1].id), "foreign": str(foreign.id)}
+    made = Person(both, user, session, tokens | names | {"loud": str(rows[0].id).upper()})
+    fields = made.fields(CREDENTIALS[0], "")
+    await called(both.plain, "DELETE", f"{PATH}/{names['gone']}", fields)
+    link = dict((await called(both.plain, "GET", f"{PATH}?limit=2", fields))["headers"])[b"link"]
+    made.names["cursor"] = link.decode().partition("cursor=")[2].partition(">")[0]
+    return made
+
+
+@hypothesis(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=st.lists(asks | asks | asks | acts, min_size=8, max_size=30))
+async def test_lane_and_route_answer_alike(
+    both: Both, signing_key: SigningKey, steps: list[Ask | Do]
+) -> None:
+    someone = await person(both, signing_key)
+    before = counted(both.fast), counted(both.plain)
+    for step in steps:
+        await (someone.ask(step) if isinstance(step, Ask) else someone.do(step))
+    assert counted(both.fast) - before[0] == counted(both.plain) - before[1]
+
+
+@pytest.mark.parametrize(
+    ("target", "known_still"),
+    [(PATH, False), (f"{PATH}/{{mine}}", True), (f"{PATH}/summary?group_by=kind", False)],
+)
+async def test_the_second_answer_comes_from_the_lane(
+    both: Both, signing_key: SigningKey, target: str, *, known_still: bool
+) -> None:
+    someone = await person(both, signing_key)
+    first, again = Ask("GET", target, CREDENTIALS[0], ()), Ask("GET", target, CREDENTIALS[1], ())
+    known = replace(again, conditions=("W/{etag}",))
+    for ask in (first, again, known, again):
+        await someone.ask(ask)
+    assert both.answered == 3
+    assert len(both.seen) == 1
+    await someone.do(Do("write"))
+    for ask in (known, again, again):
+        await someone.ask(ask)
+    assert both.answered == 5 - known_still  # after a 304 the bytes have to be got
+
+
+async def test_what_is_known_by_tag_alone_is_known_again(
+    both: Both, signing_key: SigningKey
+) -> None:
+    someone = await person(both, signing_key)
+    await called(both.plain, "GET", PATH, someone.fields(CREDENTIALS[0], ""))
+    someone.etags[PATH] = dict(
+        (await called(both.plain, "GET", PATH, someone.fields(CREDENTIALS[0], "")))["headers"]
+    )[b"etag"].decode()
+    known = Ask("GET", PATH, CREDENTIALS[0], ("{etag}",))
+    for ask in (known, known):
+        await someone.ask(ask)
+    assert both.answered == 1
+    await someone.ask(replace(known, conditions=('"x"',)))  # wants the bytes, which nobody kept
+    assert len(both.seen) == 2
+    for ask in (replace(known, conditions=()), known):
+        await someone.ask(ask)
+    assert both.answered == 3
+
+
+async def test_what_ends_a_token_ends_it_here(both: Both, signing_key: SigningKey) -> None:
+    someone = await person(both, signing_key)
+    ask = Ask("GET", PATH, CREDENTIALS[0], ())
+    for end, mend in (("revoke", "allow"), ("later", "now")):
+        await someone.ask(ask)
+        await someone.ask(ask)
+        answered = both.answered
+        await someone.do(Do(end))
+        await someone.ask(ask)
+        assert both.answered == answered > 0
+        await someone.do(Do(mend))
