@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     requests = RequestLog(settings.log_level)
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
     for router in (
+        expenses,
         health.router,
         metrics.router,
         docs.router,
@@ -64,7 +65,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         changes,
         transfer,
         bulk,
-        expenses,
     ):
         app.include_router(router)
     problems.install(app)

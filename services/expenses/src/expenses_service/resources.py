@@ -12,6 +12,7 @@ from expenses_service.cache.memory import Memory
 from expenses_service.cache.service import ReplyCache, open_replies
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
+from expenses_service.direct import Direct
 from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
@@ -27,6 +28,7 @@ class Resources:
 
     settings: Settings
     database: Database
+    direct: Direct
     versions: VersionReader
     memory: Memory
     cache: ReplyCache
@@ -56,6 +58,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
+        direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
+        stack.push_async_callback(direct.close)
         versions = VersionReader(database.connect)
         stack.push_async_callback(versions.close)
         cache = open_replies(settings.cache_url, settings.cache_password())
@@ -77,6 +81,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(
             settings=settings,
             database=database,
+            direct=direct,
             versions=versions,
             memory=Memory(),
             cache=cache,

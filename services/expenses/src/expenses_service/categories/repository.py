@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.categories.models import categories
 from expenses_service.categories.rules import USUAL, Category, open_among
-from expenses_service.changes.models import rollups
+from expenses_service.changes.models import rollups, user_state
 
 
 async def own_categories(connection: AsyncConnection, user_id: UUID) -> list[Category]:
@@ -40,7 +40,10 @@ async def open_slugs(
 async def save(
     connection: AsyncConnection, user_id: UUID, category: Category, now: datetime
 ) -> None:
-    """Write `category` as the user's row of its slug; the caller holds the user's lock."""
+    """Write `category` as the user's row of its slug, and count the change.
+
+    The caller holds the user's lock; who writes an expense without it looks at the count.
+    """
     row = {
         "name": category.name,
         "archived": category.archived,
@@ -52,6 +55,12 @@ async def save(
     statement = insert(categories).values(**key, **row)
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["user_id", "slug"], set_=row)
+    )
+    state = user_state.c
+    await connection.execute(
+        update(user_state)
+        .where(state.user_id == user_id)
+        .values(category_changes=state.category_changes + 1)
     )
 
 

@@ -33,6 +33,7 @@ user_state: Final = Table(
     Column("user_id", Uuid, primary_key=True),
     Column("seq", BigInteger, nullable=False, server_default=text("0")),
     Column("log_start", BigInteger, nullable=False, server_default=text("0")),
+    Column("category_changes", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("log_start BETWEEN 0 AND seq", "log_start"),
     comment="seq: the last change; log_start: the last change erased",
 )

@@ -16,21 +16,16 @@ ADD_USER: Final = """
 INSERT INTO user_state (user_id) VALUES ($1::uuid) ON CONFLICT (user_id) DO NOTHING
 """
 
-INSERT_EXPENSES: Final = """
-WITH input AS MATERIALIZED (
+NEW_ROWS_INPUT: Final = """input AS MATERIALIZED (
   SELECT d.ord, d.image, r.*
   FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS d (image, ord),
     jsonb_to_record(d.image) AS r (
       id uuid, kind text, amount bigint, currency text, spent_on date, description text,
       merchant text, category text, tags text[], payment_method text, notes text, metadata jsonb,
       source text, external_id text, version integer, created_at timestamptz,
-      updated_at timestamptz)),
-bump AS (
-  UPDATE user_state AS s SET seq = s.seq + c.n
-  FROM (SELECT count(*) AS n FROM input) AS c
-  WHERE s.user_id = $1::uuid
-  RETURNING s.seq, s.seq - c.n AS base),
-added AS (
+      updated_at timestamptz))"""
+
+NEW_ROWS: Final = """added AS (
   INSERT INTO expenses (
     id, user_id, kind, amount, currency, spent_on, description, merchant, category, tags,
     payment_method, notes, metadata, source, external_id, version, created_at, updated_at)
@@ -51,9 +46,19 @@ rolled AS (
   GROUP BY 2, 3, 4, 5
   ORDER BY 2, 3, 4, 5
   ON CONFLICT (user_id, month, category, currency, kind)
-  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total)
+  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total)"""
+"""What becomes of `input` once `bump` has taken numbers, of which `base` is the one before."""
+
+INSERT_EXPENSES: Final = f"""
+WITH {NEW_ROWS_INPUT},
+bump AS (
+  UPDATE user_state AS s SET seq = s.seq + c.n
+  FROM (SELECT count(*) AS n FROM input) AS c
+  WHERE s.user_id = $1::uuid
+  RETURNING s.seq, s.seq - c.n AS base),
+{NEW_ROWS}
 SELECT b.seq, (SELECT count(*) FROM added) AS written FROM bump AS b
-"""
+"""  # noqa: S608 - of constants
 
 UPDATE_EXPENSES: Final = """
 WITH input AS MATERIALIZED (

@@ -9,7 +9,8 @@ from msgspec import Struct, json
 from expenses_service.cache.models import Built, Reply
 from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
-from expenses_service.expenses.repository import Slice, page
+from expenses_service.expenses.pages import fetch_page
+from expenses_service.expenses.repository import Page, Slice, page
 from expenses_service.expenses.schemas import ListQuery
 from expenses_service.expenses.sorting import SORTS
 from expenses_service.resources import Resources
@@ -50,14 +51,21 @@ async def _build(
     """One row more than asked for tells whether there is a next page."""
     sort = SORTS[query.sort]
     wanted = Slice(sort, after, query.limit + 1, total=query.include is not None)
-    async with resources.database.transaction() as connection:
-        version, rows, total = await page(connection, user_id, query, wanted)
+    version, rows, total = await _read(resources, user_id, query, wanted)
     items, more = rows[: query.limit], rows[query.limit :]
     cursor = None
     if more:
         last = Position(sort.key(items[-1]), items[-1].id)
         cursor = seal(resources.cursor_key, _scope(user_id, query), last)
     return Built(version, page_body(items, cursor, total))
+
+
+async def _read(resources: Resources, user_id: UUID, query: ListQuery, wanted: Slice) -> Page:
+    """A search needs a transaction: it has room of its own in there."""
+    if query.q is None:
+        return await fetch_page(resources.direct, user_id, query, wanted)
+    async with resources.database.transaction() as connection:
+        return await page(connection, user_id, query, wanted)
 
 
 def _after(secret: bytes, user_id: UUID, query: ListQuery) -> Position | None:

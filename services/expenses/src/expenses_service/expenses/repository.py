@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import ge, le
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    any_,
+    bindparam,
     func,
-    literal,
     null,
     select,
     true,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
+from sqlalchemy.types import BigInteger, Date, Text, Uuid
 
 from expenses_service.changes.models import rollups, user_state
 from expenses_service.currencies.money import minor_units
@@ -30,6 +32,14 @@ from expenses_service.expenses.models import LIVE, Expense, ExternalKey, expense
 from expenses_service.expenses.search import has_words, make_room
 from expenses_service.expenses.sorting import Sort
 
+_ONE_OF: Final = ("category", "currency", "kind", "merchant", "payment_method")
+_BOUNDS: Final = (
+    ("first_day", expenses.c.spent_on, ge),
+    ("last_day", expenses.c.spent_on, le),
+    ("min_amount", expenses.c.amount, ge),
+    ("max_amount", expenses.c.amount, le),
+    ("updated_since", expenses.c.updated_at, ge),
+)
 COLUMNS: Final = [expenses.c[name] for name in Expense.__struct_fields__]
 
 
@@ -40,51 +50,72 @@ async def find(connection: AsyncConnection, user_id: UUID, expense_id: UUID) -> 
     return None if row is None else Expense(*row)
 
 
+def values(user_id: UUID, filters: Filters) -> dict[str, Any]:
+    """What the parameters in `conditions` stand for, by name; None does not filter."""
+    return {
+        "user_id": user_id,
+        "first_day": filters.from_,
+        "last_day": filters.to,
+        "min_amount": _units(filters, filters.min_amount),
+        "max_amount": _units(filters, filters.max_amount),
+        "updated_since": filters.updated_since,
+        "tag": None if filters.tag is None else list(filters.tag),
+        **{name: _one_or_several(getattr(filters, name)) for name in _ONE_OF},
+    }
+
+
+def _one_or_several(given: Sequence[str] | None) -> str | list[str] | None:
+    """One alone, since only a column that is equal to one leaves an index in its order."""
+    if given is None:
+        return None
+    return given[0] if len(given) == 1 else list(given)
+
+
+def _is(column: ColumnElement[str], given: str | list[str]) -> ColumnElement[bool]:
+    if isinstance(given, str):
+        return column == bindparam(column.key, given, Text)
+    return column == any_(bindparam(column.key, given, ARRAY(Text)))
+
+
 def conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
     """What a live expense of the user fulfils to pass `filters`."""
     table = expenses.c
-    owned = table.user_id == user_id if filters.q is None else has_words(user_id, filters.q)
-    wanted = [owned, LIVE]
-    for column, values in (
-        (table.category, filters.category),
-        (table.currency, filters.currency),
-        (table.kind, filters.kind),
-        (table.merchant, filters.merchant),
-        (table.payment_method, filters.payment_method),
-    ):
-        if values is not None:
-            wanted.append(column.in_(values))
-    for column, first, last in (
-        (table.spent_on, filters.from_, filters.to),
-        (table.amount, _units(filters, filters.min_amount), _units(filters, filters.max_amount)),
-        (table.updated_at, filters.updated_since, None),
-    ):
-        if first is not None:
-            wanted.append(column >= first)
-        if last is not None:
-            wanted.append(column <= last)
+    given = values(user_id, filters)
+    wanted = [_own(user_id, filters), LIVE]
+    wanted += [_is(table[name], given[name]) for name in _ONE_OF if given[name] is not None]
+    wanted += [
+        compared(column, bindparam(name, given[name], column.type))
+        for name, column, compared in _BOUNDS
+        if given[name] is not None
+    ]
     if filters.tag is not None:
-        tags = literal(list(filters.tag), ARRAY(Text))
+        tags = bindparam("tag", given["tag"], ARRAY(Text))
         every = filters.tag_mode == "all"
         wanted.append(table.tags.contains(tags) if every else table.tags.overlap(tags))
     return wanted
 
 
+def _own(user_id: UUID, filters: Filters) -> ColumnElement[bool]:
+    if filters.q is not None:
+        return has_words(user_id, filters.q)
+    return expenses.c.user_id == bindparam("user_id", user_id, Uuid)
+
+
 def monthly_conditions(user_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
     """What the monthly sums of the user fulfil to pass `filters`, where these are `monthly`."""
     table = rollups.c
-    wanted: list[ColumnElement[bool]] = [table.user_id == user_id, table.n != 0]
-    if filters.from_ is not None:
-        wanted.append(table.month >= filters.from_)
-    if filters.to is not None:
-        wanted.append(table.month <= filters.to)
-    for column, values in (
-        (table.category, filters.category),
-        (table.currency, filters.currency),
-        (table.kind, filters.kind),
-    ):
-        if values is not None:
-            wanted.append(column.in_(values))
+    given = values(user_id, filters)
+    wanted = [table.user_id == bindparam("user_id", user_id, Uuid), table.n != 0]
+    wanted += [
+        compared(table.month, bindparam(name, given[name], Date))
+        for name, compared in (("first_day", ge), ("last_day", le))
+        if given[name] is not None
+    ]
+    wanted += [
+        _is(table[name], given[name])
+        for name in ("category", "currency", "kind")
+        if given[name] is not None
+    ]
     return wanted
 
 
@@ -103,6 +134,13 @@ class Slice:
     after: Position | None
     limit: int
     total: bool = False
+
+
+def slice_values(part: Slice) -> dict[str, Any]:
+    """What the other parameters in `page_statement` stand for, by name."""
+    after = part.after
+    key, identifier = (None, None) if after is None else (part.sort.from_key(after.key), after.id)
+    return {"limit": part.limit, "after_key": key, "after_id": identifier}
 
 
 class Page(NamedTuple):
@@ -132,12 +170,13 @@ def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple
         select(*COLUMNS)
         .where(*wanted)
         .order_by(*_order(expenses, part.sort))
-        .limit(part.limit)
+        .limit(bindparam("limit", part.limit, BigInteger))
         .subquery()
     )
     version = func.coalesce(func.max(user_state.c.seq), 0).label("data_version")
     total = _total(user_id, filters) if part.total else null()
-    state = select(version, total.label("total")).where(user_state.c.user_id == user_id).subquery()
+    mine = user_state.c.user_id == bindparam("user_id", user_id, Uuid)
+    state = select(version, total.label("total")).where(mine).subquery()
     joined = state.outerjoin(rows, true())
     return select(*joined.c).select_from(joined).order_by(*_order(rows, part.sort))
 
@@ -153,7 +192,8 @@ def _total(user_id: UUID, filters: Filters) -> ColumnElement[int]:
 
 def _beyond(sort: Sort, position: Position) -> ColumnElement[bool]:
     here = tuple_(expenses.c[sort.column], expenses.c.id)
-    there = tuple_(sort.from_key(position.key), position.id)
+    key = bindparam("after_key", sort.from_key(position.key), expenses.c[sort.column].type)
+    there = tuple_(key, bindparam("after_id", position.id, Uuid))
     return here < there if sort.descending else here > there
 
 

@@ -14,6 +14,7 @@ from expenses_service.errors import VersionConflict
 from expenses_service.expenses import rules
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.models import Expense
+from expenses_service.expenses.recording import recorded
 from expenses_service.expenses.writing import (
     keep_category,
     live,
@@ -44,14 +45,16 @@ async def create(
     """
     now = datetime.now(UTC)
     expense = rules.new_expense(fields, today=principal.today(now), now=now)
+    answer = Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
+    if await recorded(resources.direct, principal.user_id, expense, keyed, answer):
+        return answer
     async with writing(resources) as connection:
 
         async def effect() -> Answer:
             await lock_user(connection, principal.user_id)
             await require_open(connection, principal.user_id, expense.category)
             await insert_expenses(connection, principal.user_id, [expense])
-            location = f"{COLLECTION}/{expense.id}"
-            return Answer(201, expense_body(expense), etag(expense), location)
+            return answer
 
         return await once(connection, keyed, effect)
 
