@@ -29,6 +29,7 @@ from expenses_service.telemetry import identify
 if TYPE_CHECKING:
     from expenses_service.resources import Resources
 
+_KEPT: Final = frozenset({200, 304})
 _VALIDATORS: Final = frozenset({b"cache-control", b"vary", b"etag"})
 """What a 304 has of the headers of the 200."""
 
@@ -103,14 +104,19 @@ def _read(headers: Iterable[Field], cookie: bytes) -> tuple[bytes, str | None]:
 
 
 def _keeping(scope: Scope, send: Send) -> Send:
-    """`send`, that keeps an answer under the version that its route has named by then."""
+    """`send`, that keeps an answer under the version that its route has named by then.
+
+    Such an answer is ready, so its body is one message.
+    """
     start: Message = {}
 
     async def keep_and_send(message: Message) -> None:
         nonlocal start
         if message["type"] == "http.response.start":
             start = {**message, "headers": tuple(message["headers"])}  # others add to the list
-        elif VERSION in scope["state"] and not message.get("more_body"):
+        elif (
+            start["status"] in _KEPT and VERSION in scope["state"] and not message.get("more_body")
+        ):
             _keep(scope, start, message["body"])
         await send(message)
 

@@ -1,0 +1,108 @@
+"""Single statements on a Postgres that is stopped, hung and started again."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from expenses_service.database import Database
+from expenses_service.direct import Direct
+from expenses_service.errors import Unavailable
+from tests import postgres as servers
+
+SIZE = 2
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[servers.Postgres]:
+    server = servers.Postgres()
+    server.start()
+    asyncio.run(servers.execute(server.url, "CREATE TABLE things (n integer PRIMARY KEY)"))
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+async def direct(server: servers.Postgres) -> AsyncIterator[Direct]:
+    await servers.execute(server.url, "TRUNCATE things")
+    database = Database(server.url, None)
+    direct = Direct(database.connect, size=SIZE)
+    yield direct
+    await direct.close()
+    await database.close()
+
+
+async def answer(direct: Direct) -> int:
+    [row] = await direct.fetch("SELECT 6 * $1::integer AS n", 7)
+    return int(row["n"])
+
+
+async def backend(direct: Direct) -> int:
+    [row] = await direct.fetch("SELECT pg_backend_pid() AS pid")
+    return int(row["pid"])
+
+
+async def test_it_makes_as_many_connections_as_it_needs_up_to_its_size(direct: Direct) -> None:
+    assert {await backend(direct) for _ in range(3)} == {await backend(direct)}
+    sleepy = "SELECT pg_backend_pid() AS pid FROM pg_sleep(0.05)"
+    rows = await asyncio.gather(*(direct.fetch(sleepy) for _ in range(6)))
+    assert len({row["pid"] for [row] in rows}) == SIZE
+
+
+async def test_a_statement_commits_with_its_end_or_not_at_all(direct: Direct) -> None:
+    insert = "INSERT INTO things SELECT unnest($1::integer[]) RETURNING n"
+    pid = await backend(direct)
+    await direct.fetch(insert, [1])
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await direct.fetch(insert, [2, 1])
+    assert [row["n"] for row in await direct.fetch("SELECT n FROM things")] == [1]
+    assert await backend(direct) == pid  # a refusal costs no connection
+
+
+async def test_a_server_that_restarts_is_used_again_at_once(
+    server: servers.Postgres, direct: Direct
+) -> None:
+    assert await answer(direct) == 42
+    server.stop()
+    with pytest.raises(Unavailable):
+        await answer(direct)
+    server.start()
+    assert await asyncio.gather(*(answer(direct) for _ in range(4))) == [42] * 4
+
+
+async def test_a_server_that_hangs_costs_less_than_five_seconds(
+    server: servers.Postgres, direct: Direct
+) -> None:
+    await asyncio.gather(*(answer(direct) for _ in range(SIZE)))
+    server.signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        asked = [answer(direct) for _ in range(2 * SIZE)]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert time.monotonic() - began < 5
+    finally:
+        server.signal(signal.SIGCONT)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2 * SIZE
+    assert await answer(direct) == 42
+
+
+async def test_who_hangs_up_leaves_nothing_to_the_next_one(direct: Direct) -> None:
+    for wave in range(10):
+        callers = [asyncio.ensure_future(direct.fetch("SELECT $1::int AS n", n)) for n in range(6)]
+        await asyncio.sleep(0.0005 * wave)
+        for caller in callers[::2]:
+            caller.cancel()
+        rows = await asyncio.gather(*callers[1::2])
+        assert [row["n"] for [row] in rows] == [1, 3, 5]
+    assert await answer(direct) == 42
+
+
+async def test_a_mistake_of_ours_is_told_as_it_is(direct: Direct) -> None:
+    with pytest.raises(asyncpg.PostgresSyntaxError):
+        await direct.fetch("SELEKT")
+    with pytest.raises(asyncpg.DataError):
+        await direct.fetch("SELECT $1::integer", "seven")
+    assert await answer(direct) == 42
