@@ -1,7 +1,7 @@
 """A page of the list on asyncpg itself, by a statement that is compiled once for each form.
 
-SQLAlchemy takes 500 µs of CPU to build, compile and run the statement of a page; this takes a
-tenth of it. The statement is the same one (`repository.page_statement`).
+The statement is that of `repository.page_statement`, which SQLAlchemy would build anew for each
+request, though it differs by its values alone: a list costs a third of the CPU without that.
 """
 
 from typing import Any, Final, NamedTuple
