@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; reads the environment when `settings` is not given, connects to nothing."""
     settings = settings or load(Settings)
     configure_logging(settings.log_level)
+    requests = RequestLog(settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.resources = resources
             app.state.metrics.registry.register(RevocationMetrics(resources.revocations))
             yield
+        requests.flush()
 
     app = FastAPI(
         title="Expenses",
@@ -54,7 +56,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
-    requests = RequestLog(settings.log_level)
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
     for router in (
         expenses,

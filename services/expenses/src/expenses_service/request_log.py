@@ -29,15 +29,17 @@ class RequestLog:
         self._debug = least <= logging.DEBUG
         self._info = least <= logging.INFO
         self._file = sys.stdout
-        self._waiting = False
+        self._lines: list[str] = []
 
     def write(self, scope: Scope, route: str | None, status: int, seconds: float) -> None:
         """Tell of a request that took `seconds`; those that probes make are of level debug."""
         quiet = scope["path"] in QUIET_PATHS
         if not (self._debug if quiet else self._info):
             return
+        if not self._lines:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         state = scope["state"]
-        self._file.write(
+        self._lines.append(
             f'{{"method": {quoted(scope["method"])}, "route": {_or_null(route)},'
             f' "path": {quoted(scope["path"])}, "status": {status},'
             f' "duration_ms": {seconds * 1000:.3f}, "user_id": {_or_null(state.get("user_id"))},'
@@ -45,12 +47,11 @@ class RequestLog:
             f' "request_id": {quoted(state["request_id"])},'
             f' "level": "{"debug" if quiet else "info"}", "ts": "{_now()}", {_END}'
         )
-        if not self._waiting:
-            self._waiting = True
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 
-    def _flush(self) -> None:
-        self._waiting = False
+    def flush(self) -> None:
+        """Write all lines that wait, each whole; also when the service stops."""
+        lines, self._lines = self._lines, []
+        self._file.write("".join(lines))
         self._file.flush()
 
 
