@@ -25,7 +25,9 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Against somebody else's stack, leave out what would stop its parts or needs short times."""
+    """The logs last, when all has been written to them. Against somebody else's stack, leave out what
+    would stop its parts or needs short times."""
+    items.sort(key=lambda item: item.path.parent.name == "logs")
     if not os.environ.get("BASE_URL"):
         return
     own = [item for item in items if item.get_closest_marker("own_stack")]

@@ -4,6 +4,17 @@
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
+SET log_min_error_statement = panic; -- the passwords below, should one of these statements fail
+
+-- The server's log names an error and its constraint, and quotes no row, statement or parameter: details
+-- such as "Key (email)=(…) already exists" hold what people wrote.
+ALTER SYSTEM SET log_error_verbosity = terse;
+ALTER SYSTEM SET log_min_error_statement = panic;
+ALTER SYSTEM SET log_statement = none;
+ALTER SYSTEM SET log_min_duration_statement = -1;
+ALTER SYSTEM SET log_parameter_max_length = 0;
+ALTER SYSTEM SET log_parameter_max_length_on_error = 0;
+SELECT pg_reload_conf() \gset
 
 SELECT format('CREATE ROLE %I LOGIN', role)
 FROM unnest(ARRAY['auth_owner', 'auth_app', 'expenses_owner', 'expenses_app']) AS role

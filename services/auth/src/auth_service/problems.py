@@ -117,6 +117,11 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", "unknown"))
 
 
+def _tell(request: Request, code: str) -> None:
+    """Have the request's log line name its problem."""
+    request.scope.setdefault("state", {})["problem"] = code
+
+
 def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
     """A response of such a document; lone surrogates from the input become `?`."""
     status = int(str(members["status"]))
@@ -132,6 +137,7 @@ def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = N
 
 def response_of(error: ServiceError, request: Request, instance: str | None = None) -> Response:
     """The response that answers `request` with `error`; `instance` in place of its path."""
+    _tell(request, error.code)
     retry_after = error.extensions.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     limit = error.extensions.get("rate_limit")
@@ -144,6 +150,7 @@ def response_of(error: ServiceError, request: Request, instance: str | None = No
 def plain(status: int, request: Request, headers: Mapping[str, str] | None = None) -> Response:
     """The response of a status that no domain error stands behind."""
     code, detail = PLAIN.get(status, PLAIN[500])
+    _tell(request, code)
     members = document(
         status, code, detail, instance=request.url.path, request_id=request_id_of(request)
     )

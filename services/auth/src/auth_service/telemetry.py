@@ -20,6 +20,7 @@ from structlog.typing import EventDict
 from auth_service import SERVICE, __version__, deadline
 from auth_service.metrics import Metrics
 from auth_service.problems import plain
+from auth_service.trace_context import trace_id
 
 REQUEST_ID = "x-request-id"
 VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -89,6 +90,7 @@ class Telemetry:
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
+        scope["state"]["trace_id"] = trace_id(scope["headers"])
         deadline.begin()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -119,11 +121,13 @@ class Telemetry:
         write = log.debug if scope["path"] in QUIET_PATHS else log.info
         write(
             "request",
+            trace_id=scope["state"]["trace_id"],
             method=scope["method"],
             route=route,
             path=scope["path"],
             status=status,
             duration_ms=round(seconds * 1000, 3),
+            problem=scope["state"].get("problem"),
             user_id=scope["state"].get("user_id"),
             session_id=scope["state"].get("session_id"),
         )

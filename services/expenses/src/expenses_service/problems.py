@@ -113,6 +113,11 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", "unknown"))
 
 
+def _tell(request: Request, code: str) -> None:
+    """Have the request's log line name its problem."""
+    request.scope.setdefault("state", {})["problem"] = code
+
+
 def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
     """A response of such a document; lone surrogates from the input become `?`."""
     status = int(str(members["status"]))
@@ -128,6 +133,7 @@ def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = N
 
 def response_of(error: ServiceError, request: Request) -> Response:
     """The response that answers `request` with `error`."""
+    _tell(request, error.code)
     retry_after = error.extensions.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return respond(problem_of(error, request), headers)
@@ -136,6 +142,7 @@ def response_of(error: ServiceError, request: Request) -> Response:
 def plain(status: int, request: Request, headers: Mapping[str, str] | None = None) -> Response:
     """The response of a status that no domain error stands behind."""
     code, detail = PLAIN.get(status, PLAIN[500])
+    _tell(request, code)
     members = document(
         status, code, detail, instance=request.url.path, request_id=request_id_of(request)
     )

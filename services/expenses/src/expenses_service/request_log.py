@@ -43,7 +43,9 @@ class RequestLog:
             f'{{"method": {quoted(scope["method"])}, "route": {_or_null(route)},'
             f' "path": {quoted(scope["path"])}, "status": {status},'
             f' "duration_ms": {seconds * 1000:.3f}, "user_id": {_or_null(state.get("user_id"))},'
-            f' "session_id": {_or_null(state.get("session_id"))}, "event": "request",'
+            f' "session_id": {_or_null(state.get("session_id"))},'
+            f' "trace_id": {_or_null(state["trace_id"])},'
+            f' "problem": {_or_null(state.get("problem"))}, "event": "request",'
             f' "request_id": {quoted(state["request_id"])},'
             f' "level": "{"debug" if quiet else "info"}", "ts": "{_now()}", {_END}'
         )

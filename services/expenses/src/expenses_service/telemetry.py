@@ -24,6 +24,7 @@ from expenses_service import SERVICE, __version__
 from expenses_service.metrics import Metrics
 from expenses_service.problems import plain
 from expenses_service.request_log import RequestLog
+from expenses_service.trace_context import trace_id
 
 REQUEST_ID = b"x-request-id"
 VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -101,6 +102,7 @@ class Telemetry:
             return
         request_id = _request_id(scope["headers"])
         scope.setdefault("state", {})["request_id"] = request_id.decode()
+        scope["state"]["trace_id"] = trace_id(scope["headers"])
         _served.set(scope["state"])
         started = time.perf_counter()
         status = CLIENT_GONE
