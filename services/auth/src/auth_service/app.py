@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from auth_service import __version__, docs, health, metrics, openapi, problems
+from auth_service.accounts.metrics import PasswordMetrics
 from auth_service.accounts.router import router as accounts
 from auth_service.events.router import router as events
 from auth_service.head import HeadAsGet
 from auth_service.keys.metrics import KeyMetrics
 from auth_service.keys.router import router as keys
 from auth_service.metrics import Metrics
+from auth_service.pool_metrics import PoolMetrics
 from auth_service.requests import limit_body
 from auth_service.resources import open_resources
 from auth_service.revocations.router import router as revocations
@@ -31,8 +33,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings) as resources:
             app.state.resources = resources
-            app.state.metrics.registry.register(KeyMetrics(resources.keys))
-            app.state.metrics.registry.register(ThrottleMetrics(resources.throttle))
+            for collector in (
+                PoolMetrics(resources.database.engine.pool),
+                PasswordMetrics(resources.passwords),
+                KeyMetrics(resources.keys),
+                ThrottleMetrics(resources.throttle),
+            ):
+                app.state.metrics.registry.register(collector)
             yield
 
     app = FastAPI(

@@ -7,14 +7,17 @@ from fastapi import Depends, FastAPI
 
 from expenses_service import __version__, docs, health, metrics, openapi, problems
 from expenses_service.bulk.router import router as bulk
+from expenses_service.cache.metrics import CacheMetrics
 from expenses_service.categories.router import router as categories
 from expenses_service.changes.router import router as changes
 from expenses_service.cookies import access_cookie
 from expenses_service.currencies.router import router as currencies
 from expenses_service.expenses.router import router as expenses
 from expenses_service.head import HeadAsGet
+from expenses_service.keys.metrics import KeyMetrics
 from expenses_service.lane import Lane
 from expenses_service.metrics import Metrics
+from expenses_service.pool_metrics import PoolMetrics
 from expenses_service.reports.router import router as reports
 from expenses_service.request_log import RequestLog
 from expenses_service.requests import limit_body
@@ -35,7 +38,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings) as resources:
             app.state.resources = resources
-            app.state.metrics.registry.register(RevocationMetrics(resources.revocations))
+            for collector in (
+                PoolMetrics(resources.database.engine.pool),
+                CacheMetrics(resources.cache),
+                KeyMetrics(resources.keys),
+                RevocationMetrics(resources.revocations),
+            ):
+                app.state.metrics.registry.register(collector)
             yield
         requests.flush()
 

@@ -10,8 +10,8 @@ from expenses_service.request_log import FLUSH_SECONDS, RequestLog
 STATE = {"request_id": "r", "user_id": "u", "session_id": "s"}
 
 
-def scope(path: str = "/api/v1/expenses", **state: str) -> dict[str, Any]:
-    return {"method": "GET", "path": path, "state": {"request_id": "r"} | state}
+def scope(path: str = "/api/v1/expenses", **state: str | None) -> dict[str, Any]:
+    return {"method": "GET", "path": path, "state": {"request_id": "r", "trace_id": None} | state}
 
 
 async def test_a_line_has_what_was_agreed(capsys: pytest.CaptureFixture[str]) -> None:

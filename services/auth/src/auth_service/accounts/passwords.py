@@ -27,6 +27,11 @@ class PasswordPool:
         self._room = threads + waiting
         self._nobody = self._hasher.hash("the password of nobody")
 
+    @property
+    def room(self) -> int:
+        """The places at work and in line that nobody has."""
+        return self._room
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """The right to one thread for as long as the block lasts. Raises Busy."""

@@ -27,6 +27,12 @@ class ReplyCache:
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store
         self._puts: set[asyncio.Task[None]] = set()
+        self.replies = {"same": 0, "hit": 0, "miss": 0}
+
+    @property
+    def usable(self) -> bool | None:
+        """Whether Redis answered when it was last asked; None without one."""
+        return None if self._store is None else self._store.usable
 
     async def get_or_build(
         self,
@@ -43,12 +49,15 @@ class ReplyCache:
         """
         etag = entity_tag(user_id, version, query_key)
         if client_has(etag):
+            self.replies["same"] += 1
             return Reply(etag, b"", version)
         if self._store is not None:
             value = await self._store.get(storage_key(user_id, version, query_key))
             body = unpack(etag, value) if value is not None else None
             if body is not None:
+                self.replies["hit"] += 1
                 return Reply(etag, body, version)
+        self.replies["miss"] += 1
         built = await build()
         tag = entity_tag(user_id, built.version, query_key)
         reply = Reply(tag, built.body, built.version)

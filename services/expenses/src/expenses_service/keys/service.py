@@ -31,6 +31,7 @@ class KeyRing:
     def __init__(self, source: KeySource, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._clock = clock
+        self._began_at = clock()
         self._keys: KeySet = {}
         self._document = b""
         self._confirmed_at = 0.0
@@ -56,6 +57,14 @@ class KeyRing:
     def ready(self) -> bool:
         """Whether there is a set that may be used: one confirmed in the last 24 hours."""
         return bool(self._keys) and self._clock() - self._confirmed_at <= STALE_IF_ERROR_SECONDS
+
+    def age(self) -> float:
+        """Seconds since the source confirmed the set; since the start while there is none."""
+        return self._clock() - (self._confirmed_at if self._keys else self._began_at)
+
+    def size(self) -> int:
+        """The keys that are held, usable or not."""
+        return len(self._keys)
 
     def holds(self, kid: str) -> bool:
         """Whether `kid` is in the set now, without any fetch."""
