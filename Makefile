@@ -13,6 +13,7 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs seed keys-rotate user-disable user-enable user-reset user-data-erase audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +115,9 @@ user-reset: ## a one-time password for EMAIL, printed once
 user-data-erase: ## all expenses data of closed accounts, for good (USER_ID='id id …'; - reads ids)
 	@test -n "$$USER_ID" || { echo "Name the accounts: make user-data-erase USER_ID='id id …'" >&2; exit 2; }; \
 	$(call operate,expenses,user-erase $$USER_ID)
+
+audit: ## Dockerfiles, known weaknesses of dependencies, secrets in files, bills of materials (reports/sbom)
+	@$(PYTHON) -m infra.audit $(if $(JUDGED),--judged)
 
 lock: install ## write all lock files anew from what the .in files ask for
 	@$(PYTHON) -m infra.local.locks

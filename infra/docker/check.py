@@ -43,6 +43,13 @@ async def main():
 asyncio.run(main())
 """
 TRY_WRITE = "import pathlib; pathlib.Path('/service/src/x').write_text('x')"
+FIND_LEFTOVERS = """
+import pathlib
+places = {'/root/.cache': '*', '/tmp': '*', '/var/cache/apt': '*.deb', '/var/lib/apt/lists': '*_Packages*'}
+places |= {'/venv': '*.[ch]', '/venv/lib': '*.pyx', '/service': '*.whl'}
+found = [path for name, kind in places.items() for path in pathlib.Path(name).rglob(kind)]
+print(*[path for path in found if path.is_file()] or ['none'])
+"""
 FORBIDDEN = ("gcc", "cc", "make", "git", "curl", "wget", "strip", "pip", "pip3")
 # proc_pid_status(5): what the kernel knows of a container's first process
 CONFINED = {"CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0, "NoNewPrivs": 1, "Seccomp": 2}
@@ -142,6 +149,13 @@ def without_tools(service: str) -> bool:
     return inside(service, script).returncode == 0 and inside(service, "import pip").returncode != 0
 
 
+def without_caches(service: str) -> bool:
+    """Nothing in the image that only building needs: downloads, package lists, sources of compiled modules."""
+    image = inspect(service)["Image"]
+    options = ("--rm", "--network", "none", "--user", "0:0")  # who may read all of it
+    return run("docker", "run", *options, image, "python", "-c", FIND_LEFTOVERS).stdout.strip() == "none"
+
+
 def without_secrets(service: str) -> bool:
     """No secret's text in the image's history or in the container's environment."""
     words = run("docker", "compose", "exec", "-T", service, "sh", "-c", "cat /run/secrets/*").stdout.split()
@@ -219,6 +233,7 @@ def checks() -> Iterator[tuple[str, Callable[[], bool]]]:
         yield f"network {name}: no way out", partial(internal, name)
     for name in SERVICES:
         yield f"{name}: no build tool inside", partial(without_tools, name)
+        yield f"{name}: no download, package list or source of a build inside", partial(without_caches, name)
         yield f"{name}: no secret in image or environment", partial(without_secrets, name)
         yield f"{name}: cannot write where its code is", partial(reads_only, name)
         yield f"{name}: image adds {added_bytes(name) / 1e6:.0f} MB, at most 130", partial(small, name)

@@ -19,7 +19,7 @@ OPTIONS = (
 
 def main() -> int:
     """The exit status."""
-    for folder in DEVELOP:
+    for folder in (*DEVELOP, "infra/audit"):
         for name in ("requirements", "requirements-dev"):
             if not (ROOT / folder / f"{name}.in").exists():
                 continue

@@ -1,0 +1,1 @@
+"""The audit of the build, `make audit`."""
