@@ -150,7 +150,7 @@ def without_tools(service: str) -> bool:
 
 
 def without_caches(service: str) -> bool:
-    """Nothing in the image that only building needs: downloads, package lists, sources of compiled modules."""
+    """Nothing in the image that only building needs: downloads, package lists, sources of modules."""
     image = inspect(service)["Image"]
     options = ("--rm", "--network", "none", "--user", "0:0")  # who may read all of it
     return run("docker", "run", *options, image, "python", "-c", FIND_LEFTOVERS).stdout.strip() == "none"

@@ -171,7 +171,7 @@ def _gateway(place: Place) -> Part:
     state = place.data / "gateway"
     _private(state)
     environment = {
-        **base_environment(place.data, ["GATEWAY_"]),
+        **base_environment(place.data, ["GATEWAY_", "OTEL_EXPORTER_OTLP_ENDPOINT"]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
         "GATEWAY_EXCHANGE_ADDRESS": f"{HOST}:{place.ports['exchange']}",
         "GATEWAY_PUBLIC_ORIGIN": place.origin,
