@@ -18,6 +18,7 @@ HOST = "127.0.0.1"
 ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
 PORTS = (*ORDER, "exchange")  # the gateway asks auth at a port of its own, which nobody else uses
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # of a collector of traces, for all who make spans
 ANSWER_SECONDS = 2.0
 # Our own parts are asked directly, whatever proxy this machine's environment names, and whatever
 # certificate the gateway has: the question is whether it answers.
@@ -142,7 +143,7 @@ def _service(place: Place, name: str, settings: Mapping[str, str]) -> Part:
         f"{prefix}_DATABASE_PASSWORD_FILE": str(place.secrets / f"{name}/database_password"),
     }
     command = [str(folder / ".venv/bin/python"), "-m", f"{name}_service"]
-    environment = {**base_environment(place.data, [f"{prefix}_"]), **ours, **settings}
+    environment = {**base_environment(place.data, [f"{prefix}_", OTLP]), **ours, **settings}
     ready = lambda: answers(f"{place.url(name)}/readyz")  # noqa: E731 - the parts' checks side by side
     return Part(name, command, ready, environment, folder)
 
@@ -171,7 +172,7 @@ def _gateway(place: Place) -> Part:
     state = place.data / "gateway"
     _private(state)
     environment = {
-        **base_environment(place.data, ["GATEWAY_", "OTEL_EXPORTER_OTLP_ENDPOINT"]),
+        **base_environment(place.data, ["GATEWAY_", OTLP]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
         "GATEWAY_EXCHANGE_ADDRESS": f"{HOST}:{place.ports['exchange']}",
         "GATEWAY_PUBLIC_ORIGIN": place.origin,

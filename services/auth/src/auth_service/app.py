@@ -1,9 +1,11 @@
 """Puts the service together: `uvicorn --factory auth_service.app:create_app`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth_service import __version__, docs, health, metrics, openapi, problems
 from auth_service.accounts.metrics import PasswordMetrics
@@ -23,6 +25,8 @@ from auth_service.telemetry import Telemetry, configure_logging
 from auth_service.throttles.metrics import ThrottleMetrics
 from auth_service.tokens.router import router as tokens
 
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has for it
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; reads the environment when `settings` is not given, connects to nothing."""
@@ -31,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources:
+        async with open_resources(settings) as resources, traced(resources.database.engine):
             app.state.resources = resources
             for collector in (
                 PoolMetrics(resources.database.engine.pool),
@@ -57,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     app.add_middleware(HeadAsGet)
     app.add_middleware(Telemetry, metrics=app.state.metrics)
+    traced = _trace(app)
     for router in (
         health.router,
         metrics.router,
@@ -72,3 +77,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app, secure=settings.secure)
     return app
+
+
+def _trace(app: FastAPI) -> Callable[[AsyncEngine], AbstractAsyncContextManager[None]]:
+    """Trace requests if a collector is named; what is returned does so with an engine."""
+    if not os.environ.get(OTLP_ENDPOINT):
+        return lambda _: nullcontext()
+    from auth_service.tracing import TracedRequests, Tracing  # noqa: PLC0415 - who has no collector does not load it
+
+    tracing = Tracing()
+    app.add_middleware(TracedRequests, tracing=tracing)
+    return tracing.of

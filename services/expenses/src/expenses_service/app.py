@@ -1,9 +1,11 @@
 """Puts the service together: `uvicorn --factory expenses_service.app:create_app`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from expenses_service import __version__, docs, health, metrics, openapi, problems
 from expenses_service.bulk.router import router as bulk
@@ -27,6 +29,8 @@ from expenses_service.settings import Settings, load
 from expenses_service.telemetry import Telemetry, configure_logging
 from expenses_service.transfer.router import router as transfer
 
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has for it
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; reads the environment when `settings` is not given, connects to nothing."""
@@ -36,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources:
+        async with open_resources(settings) as resources, traced(resources.database.engine):
             app.state.resources = resources
             for collector in (
                 PoolMetrics(resources.database.engine.pool),
@@ -66,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
+    traced = _trace(app)
     for router in (
         expenses,
         health.router,
@@ -82,3 +87,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app, secure=settings.secure)
     return app
+
+
+def _trace(app: FastAPI) -> Callable[[AsyncEngine], AbstractAsyncContextManager[None]]:
+    """Trace requests if a collector is named; what is returned does so with an engine."""
+    if not os.environ.get(OTLP_ENDPOINT):
+        return lambda _: nullcontext()
+    from expenses_service.tracing import TracedRequests, Tracing  # noqa: PLC0415 - who has no collector does not load it
+
+    tracing = Tracing()
+    app.add_middleware(TracedRequests, tracing=tracing)
+    return tracing.of
