@@ -41,10 +41,10 @@ def test_a_bad_dockerfile_is_found(tmp_path: Path) -> None:
     assert found[0].startswith(f"{file}:1 ")
 
 
-def test_the_baseline_is_what_looks_like_a_secret_here_and_no_more() -> None:
+def test_nothing_looks_like_a_secret_but_what_was_judged() -> None:
     judged = {(each["file"], each["digest"]) for each in json.loads(checks.BASELINE.read_text())}
     there = {(found["file"], found["digest"]) for found in checks.suspects(checks.tracked())}
-    assert there == judged
+    assert not there - judged, "look at each; if none is a secret: make audit JUDGED=1"
 
 
 @pytest.mark.parametrize("name", ["deploy.sh", "tests/fixture.py"])
