@@ -26,7 +26,7 @@ PRIVATE = {
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 FORMS = {
-    "an e-mail address": r"[\w.+-]+@[\w-]+\.(?:com|org|net|test)\b",
+    "an e-mail address": r"\w@[\w-]+\.(?:com|org|net|test)\b",
     "a token": r"\beyJ[\w-]{8,}",
     "a personal access token": r"ea_pat_\w{8,}",
     "a cookie": r"\bea_(?:access|refresh|device)=",
@@ -112,8 +112,8 @@ def test_no_log_tells_what_somebody_wrote(stack: Stack, writer: Person) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_no_log_of_all_these_tests_has(stack: Stack, form: str) -> None:
     for part in PARTS:
-        found = re.search(f".*{FORMS[form]}.*", stack.log(part))
-        assert found is None, part
+        found = re.search(FORMS[form], stack.log(part))
+        assert found is None, (part, found)
 
 
 def test_the_forms_are_those_of_what_is_secret(writer: Person) -> None:
