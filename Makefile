@@ -12,8 +12,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase lock clean
-.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs seed keys-rotate user-disable user-enable user-reset user-data-erase audit lock clean
+.PHONY: help run test install lint fmt types imports e2e load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
