@@ -72,6 +72,7 @@ class Lane:
         if version != kept.version or (kept.body is None and not named):
             return False
         identify(scope, principal.user_id, principal.session_id)
+        resources.cache.replies["same" if named else "memory"] += 1
         scope["route"] = kept.route
         await _send(send, kept, with_body=not named)
         return True

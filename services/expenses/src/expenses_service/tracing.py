@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service import SERVICE, __version__
-from expenses_service.telemetry import QUIET_PATHS
+from expenses_service.request_log import QUIET_PATHS
 
 EXPORT_SECONDS = 2.0  # also what a collector that hangs costs the end of the process
 FAILED = 500

@@ -40,12 +40,13 @@ async def test_replies_are_counted_by_where_they_came_from(
     first = await ada.get(PATH, params=asked)
     await until(lambda: not app.state.resources.cache._puts)  # noqa: SLF001 - stored behind
     await ada.get(PATH, params=asked)
+    await ada.get(f"{PATH}?group%5Fby=category")  # the same to the route alone
     known = {"If-None-Match": first.headers["etag"]}
     assert (
         await ada.get("/api/v1/expenses/summary", params=asked, headers=known)
     ).status_code == 304
     figures = await read(ada)
-    for source in ("miss", "hit", "same"):
+    for source in ("miss", "memory", "hit", "same"):
         assert figures[f'cache_replies_total{{source="{source}"}}'] == 1
     assert figures["cache_usable"] == 1
 

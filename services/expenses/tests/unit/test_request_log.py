@@ -7,7 +7,10 @@ import pytest
 
 from expenses_service.request_log import FLUSH_SECONDS, RequestLog
 
-STATE = {"request_id": "r", "user_id": "u", "session_id": "s"}
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+STATE = {
+    "request_id": "r", "user_id": "u", "session_id": "s", "trace_id": TRACE, "problem": "conflict",
+}  # fmt: skip
 
 
 def scope(path: str = "/api/v1/expenses", **state: str | None) -> dict[str, Any]:
@@ -27,7 +30,8 @@ async def test_a_line_has_what_was_agreed(capsys: pytest.CaptureFixture[str]) ->
         "duration_ms": 1.234,
     }  # fmt: skip
     assert second["path"] == '/"\\\n\u2028é'
-    assert (second["route"], second["user_id"], second["session_id"]) == (None, None, None)
+    unknown = ("route", "user_id", "session_id", "trace_id", "problem")
+    assert [second[name] for name in unknown] == [None] * 5
 
 
 async def test_lines_come_by_themselves_and_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ class CacheMetrics(Collector):
         """Where replies came from, and whether Redis is asked at all."""
         replies = CounterMetricFamily(
             "cache_replies",
-            "Replies: the client has it (same), from Redis (hit), built anew (miss).",
+            "Replies: the client's own (same), kept here (memory), of Redis (hit), built (miss).",
             labels=["source"],
         )
         for source, number in self._cache.replies.items():

@@ -27,7 +27,7 @@ class ReplyCache:
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store
         self._puts: set[asyncio.Task[None]] = set()
-        self.replies = {"same": 0, "hit": 0, "miss": 0}
+        self.replies = {"same": 0, "memory": 0, "hit": 0, "miss": 0}
 
     @property
     def usable(self) -> bool | None:
