@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service import SERVICE, __version__
+from expenses_service.direct import Direct
 from expenses_service.request_log import QUIET_PATHS
 
 EXPORT_SECONDS = 2.0  # also what a collector that hangs costs the end of the process
@@ -49,7 +50,11 @@ class Tracing:
         """Trace what goes to Postgres by `engine`, and to Redis; at the end send what waits."""
         self._follow(engine)
         try:
-            with self._around(Redis, "execute_command"), self._around(Pipeline, "execute"):
+            with (
+                self._around(Redis, "execute_command", _of_redis),
+                self._around(Pipeline, "execute", _of_redis),
+                self._around(Direct, "fetch", _of_postgres),
+            ):
                 yield
         finally:
             await asyncio.to_thread(self._provider.shutdown)
@@ -63,8 +68,7 @@ class Tracing:
 
     def _follow(self, engine: AsyncEngine) -> None:
         def before(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-            word = _WORD.match(statement)
-            connection.info[_SPAN] = self._begin(word[1].upper() if word else "SQL", "postgresql")
+            connection.info[_SPAN] = self._begin(*_of_postgres(statement))
 
         def after(connection: Connection, *_: object) -> None:
             _end(connection.info.pop(_SPAN, None))
@@ -79,13 +83,14 @@ class Tracing:
         event.listen(engine.sync_engine, "handle_error", failed)
 
     @contextmanager
-    def _around(self, client: type[Any], method: str) -> Iterator[None]:
+    def _around(
+        self, client: type[Any], method: str, named: Callable[..., tuple[str, str]]
+    ) -> Iterator[None]:
         """Every call of an asynchronous method is a span until the block ends."""
         call: Callable[..., Awaitable[Any]] = getattr(client, method)
 
-        async def traced(this: object, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Redis's
-            name = "PIPELINE" if client is Pipeline else str(args[0]).upper()
-            span = self._begin(name, "redis")
+        async def traced(this: object, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - theirs
+            span = self._begin(*named(*args))
             try:
                 answer = await call(this, *args, **options)
             except BaseException as error:
@@ -99,6 +104,15 @@ class Tracing:
             yield
         finally:
             setattr(client, method, call)
+
+
+def _of_redis(command: object = "PIPELINE", *_: object) -> tuple[str, str]:
+    return str(command).upper(), "redis"
+
+
+def _of_postgres(statement: str, *_: object) -> tuple[str, str]:
+    word = _WORD.match(statement)
+    return (word[1].upper() if word else "SQL"), "postgresql"
 
 
 def _end(span: Span | None, error: BaseException | None = None) -> None:

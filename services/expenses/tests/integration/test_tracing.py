@@ -1,5 +1,6 @@
 """Spans of a request, of Postgres and of Redis, as a collector gets them; none waits for it."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from structlog.testing import capture_logs
 
 from expenses_service.settings import Settings
 from tests.conftest import client_of, running
@@ -64,18 +64,28 @@ def attributes(span: Span) -> dict[str, str]:
     return {each.key: each.value.string_value for each in span.attributes}
 
 
+def lines(output: str) -> list[dict[str, object]]:
+    """Those that end requests."""
+    found = [json.loads(line) for line in output.splitlines()]
+    return [line for line in found if line["event"] == "request"]
+
+
 def systems(spans: list[Span]) -> set[str]:
     return {attributes(span).get("db.system.name", "none") for span in spans}
 
 
+@pytest.mark.parametrize("query", [{}, {"q": "planted"}])
 async def test_a_read_is_one_trace_to_postgres_and_redis(
-    settings: Settings, signing_key: SigningKey, collector: Collector
+    settings: Settings,
+    signing_key: SigningKey,
+    collector: Collector,
+    capsys: pytest.CaptureFixture[str],
+    query: dict[str, str],
 ) -> None:
     token = signing_key.token(access_claims(user_id(1)))
     async with running(settings) as app, client_of(app, token) as client:
-        with capture_logs() as lines:
-            await client.get("/api/v1/expenses", params={"q": "planted"}, headers=HEADERS)
-    (line,) = [line for line in lines if line["event"] == "request"]
+        await client.get("/api/v1/expenses", params=query, headers=HEADERS)
+    (line,) = lines(capsys.readouterr().out)
     assert line["trace_id"] == TRACE
     spans = collector.spans()
     (root,) = [span for span in spans if span.name == "GET /api/v1/expenses"]
@@ -88,14 +98,13 @@ async def test_a_read_is_one_trace_to_postgres_and_redis(
 
 
 async def test_without_a_trace_it_begins_one_that_the_log_names(
-    settings: Settings, collector: Collector
+    settings: Settings, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with running(settings) as app, client_of(app) as client:
-        with capture_logs() as lines:
-            assert (await client.get("/api/v1/nothing")).status_code == 404
-            await client.get("/livez")
-    (line,) = [line for line in lines if line["event"] == "request" and line["status"] == 404]
-    (span,) = collector.spans(line["trace_id"])
+        assert (await client.get("/api/v1/nothing")).status_code == 404
+        await client.get("/livez")
+    (line,) = lines(capsys.readouterr().out)
+    (span,) = collector.spans(str(line["trace_id"]))
     assert span.name == "GET unmatched"
     assert not [body for body in collector.bodies if b"livez" in body]
 
