@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from expenses_service.authentication.models import Principal
 from expenses_service.cache.models import Reply
 from expenses_service.changes.repository import insert_expenses, lock_user
@@ -109,8 +107,7 @@ async def delete(
         await lock_user(connection, principal.user_id)
         current = await live(connection, principal.user_id, expense_id)
         _require_match(current, if_match)
-        gone = replace(current, deleted_at=datetime.now(UTC))
-        await next_version(connection, principal.user_id, "deleted", gone)
+        await next_version(connection, principal.user_id, "deleted", current)
 
 
 async def restore(
@@ -133,8 +130,7 @@ async def restore(
             current = await own(connection, principal.user_id, expense_id)
             _require_match(current, if_match)
             if current.deleted_at is not None:
-                back = replace(current, deleted_at=None)
-                current = await next_version(connection, principal.user_id, "restored", back)
+                current = await next_version(connection, principal.user_id, "restored", current)
                 await keep_category(connection, principal.user_id, current.category)
             return Answer(200, expense_body(current), etag(current))
 

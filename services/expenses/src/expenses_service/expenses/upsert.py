@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.authentication.models import Principal
@@ -85,8 +85,7 @@ async def _replace(
         raise VersionConflict(current_version=current.version)
     after = current
     if current.deleted_at is not None:
-        back = replace(wanted, deleted_at=None)
-        after = await next_version(connection, user_id, "restored", back)
+        after = await next_version(connection, user_id, "restored", wanted)
     elif wanted != current:
         after = await next_version(connection, user_id, "updated", wanted)
     return Answer(200, expense_body(after), etag(after))

@@ -65,7 +65,9 @@ async def keep_category(connection: AsyncConnection, user_id: UUID, slug: str) -
 async def next_version(
     connection: AsyncConnection, user_id: UUID, action: Action, image: Expense
 ) -> Expense:
-    """Write `image` as the version after the one that it was made from."""
-    row = replace(image, version=image.version + 1, updated_at=datetime.now(UTC))
+    """Write `image` as the version after the one that it was made from; the action says if live."""
+    now = datetime.now(UTC)
+    deleted_at = now if action == "deleted" else None
+    row = replace(image, version=image.version + 1, updated_at=now, deleted_at=deleted_at)
     await update_expenses(connection, user_id, [Change(action, row)])
     return row

@@ -1,0 +1,61 @@
+"""Two processes of the service on one Postgres and one cache, for all examples."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from expenses_service.app import create_app
+from expenses_service.database import Database
+from expenses_service.settings import Settings
+from tests.integration.test_process import served
+from tests.ledger import AGREED, differences
+from tests.model.player import Person, Player
+from tests.model.web import Web
+from tests.tokens import SigningKey, access_claims, user_id
+
+INSTANCES = 2
+Result = TypeVar("Result")
+
+
+class Stage:
+    """Each example has users of its own."""
+
+    def __init__(
+        self, runner: asyncio.Runner, web: Web, database: Database, key: SigningKey
+    ) -> None:
+        self._runner = runner
+        self._database = database
+        self._key = key
+        self._people = 0
+        self.web = web
+        self.outcomes: Counter[str] = Counter()
+        self.player = Player(web, self.outcomes)
+
+    def run(self, doing: Coroutine[object, object, Result]) -> Result:
+        return self._runner.run(doing)
+
+    def new_person(self, name: str) -> Person:
+        self._people += 1
+        return Person(name, self._key.token(access_claims(user_id(self._people))))
+
+    async def tables_agree(self) -> None:
+        """Rollups and rows, log and rows, of everybody."""
+        assert await differences(self._database) == AGREED
+
+
+@contextmanager
+def set_up(settings: Settings, signing_key: SigningKey) -> Iterator[Stage]:
+    """The instances run and have their keys."""
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        quiet = {"EXPENSES_LOG_LEVEL": "error"}  # nobody reads the pipe
+        urls = [stack.enter_context(served(settings, **quiet))[1] for _ in range(INSTANCES)]
+        database = Database(settings.database_url, settings.database_password())
+        web = Web(urls, create_app(settings).openapi())
+        try:
+            yield Stage(runner, web, database, signing_key)
+        finally:
+            runner.run(web.close())
+            runner.run(database.close())

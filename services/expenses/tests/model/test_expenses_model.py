@@ -1,0 +1,150 @@
+"""Any mixture of writes by several users and clients leaves just what a plain model says.
+
+EXPENSES_MODEL_EXAMPLES is how many mixtures are tried, each of at most 30 steps. Without it they are
+the same in every run, and the first that fails is told as it is; with it they are new ones each
+time, and one that fails is made shorter, which takes minutes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from expenses_service.settings import Settings
+from tests.model import calls, checks
+from tests.model.player import Seat
+from tests.model.stage import Stage, set_up
+from tests.model.versions import Version
+from tests.model.writes import Write, in_categories, several, singles, writes
+from tests.tokens import SigningKey
+
+ENOUGH = 12
+ASKED = os.environ.get("EXPENSES_MODEL_EXAMPLES")
+EXAMPLES = int(ASKED or ENOUGH)
+STEPS = 30
+CLIENTS = 2
+SEATS = st.integers(0, 2 * CLIENTS - 1)
+WANTED = {
+    *("created", "updated", "deleted", "restored", "erased", "replayed", "validation_error"),
+    *("not_found", "version_conflict", "external_id_taken", "slug_taken", "category_in_use"),
+    *("idempotency_key_reused", "idempotency_in_progress", "POST/bulk", "POST/import"),
+    *("POST/categories", "PATCH/categories", "DELETE/categories"),
+}
+"""What must come up, or the mixtures are too tame."""
+
+
+class Expenses(RuleBasedStateMachine):
+    """Two users with two clients each; every call goes to one of two instances."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+        self.people = [stage.new_person(name) for name in ("ada", "bob")]
+        self.seats = [Seat(person) for person in self.people for _ in range(CLIENTS)]
+        self.steps = 0
+
+    @initialize(first=writes, second=writes)
+    def begin(self, first: Write, second: Write) -> None:
+        self.write(0, first)
+        self.write(CLIENTS, second)
+
+    @rule(seat=SEATS, asked=singles, looks=st.booleans())
+    def write_one(self, seat: int, asked: Write, *, looks: bool) -> None:
+        self.write(seat, asked, looks=looks)
+
+    @rule(seat=SEATS, asked=several, looks=st.booleans())
+    def write_many(self, seat: int, asked: Write, *, looks: bool) -> None:
+        self.write(seat, asked, looks=looks)
+
+    @rule(seat=SEATS, asked=in_categories)
+    def write_categories(self, seat: int, asked: Write) -> None:
+        self.write(seat, asked)
+
+    @rule(seat=SEATS, asked=writes, other=writes)
+    def race(self, seat: int, asked: Write, other: Write) -> None:
+        """Two calls at once, by one user."""
+        self.write(seat, asked, other)
+
+    @precondition(lambda self: any(client.posts for client in self.seats))
+    @rule(seat=SEATS, which=st.integers(0, 60), times=st.integers(1, 2))
+    def repeat(self, seat: int, which: int, times: int) -> None:
+        """A POST with its key, of whichever client; perhaps twice at once."""
+        posts = [call for each in self.seats for call in each.posts]
+        self.send(self.seats[seat], *[posts[which % len(posts)]] * times)
+
+    @rule(seat=SEATS, form=st.sampled_from(["csv", "ndjson"]), other=SEATS)
+    def copy(self, seat: int, form: str, other: int) -> None:
+        """An export taken in again changes nothing; another user gets what he has not."""
+        person, client = self.seats[seat].person, self.seats[other]
+        lines, content = self.stage.run(checks.exported(self.stage.web, person, form))
+        how = {"atomic": False, "dry_run": False, "make": True}
+        seq = person.account.seq
+        self.send(client, calls.import_file(lines, content, form=form, **how))
+        assert client.person is not person or person.account.seq == seq
+
+    @precondition(lambda self: self.steps > STEPS // 2)
+    @rule(seat=SEATS, meant=st.sampled_from([False, False, True]))
+    def erase(self, seat: int, *, meant: bool) -> None:
+        client = self.seats[seat]
+        if meant and (before := client.person.account.seq):
+            self.send(client, calls.erase())
+            self.stage.run(checks.erased(self.stage.web, client.person, before))
+
+    # --- each step, and what holds after it ------------------------------------------------------
+
+    def write(self, seat: int, *asked: Write, looks: bool = False) -> None:
+        """By a client that knows what it was told, or `looks` first."""
+        client = self.seats[seat]
+        if looks:
+            client.look()
+        self.send(client, *(each.call(client, self.people) for each in asked))
+
+    def send(self, client: Seat, *asked: calls.Call) -> None:
+        self.steps += 1
+        made = self.stage.run(self.stage.player.write(client, *asked))
+        self.check(client, made)
+
+    def check(self, client: Seat, made: Sequence[Version]) -> None:
+        """Of the one who wrote nearly all; of the others that it was not theirs."""
+        stage = self.stage
+        stage.run(checks.all_is_as_the_model_says(stage.web, client.person, made, self.steps))
+        for person in self.people:
+            if person is not client.person:
+                stage.run(checks.whole_list(stage.web, person))
+        stage.run(stage.tables_agree())
+
+
+@pytest.fixture
+def stage(settings: Settings, signing_key: SigningKey) -> Iterator[Stage]:
+    with set_up(settings, signing_key) as stage:
+        yield stage
+
+
+def test_all_that_is_read_is_what_was_written(stage: Stage) -> None:
+    class Staged(Expenses):
+        def __init__(self) -> None:
+            super().__init__(stage)
+
+    run_state_machine_as_test(
+        Staged,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=ASKED is None,
+            print_blob=True,
+            phases=[Phase.generate, *([Phase.shrink] if ASKED else [])],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )
+    if EXAMPLES >= ENOUGH:
+        assert stage.outcomes.keys() >= WANTED
