@@ -25,6 +25,8 @@ class Person:
         self.name = name
         self.token = token
         self.account = Account()
+        self.posts: list[Call] = []
+        """Those with a key, which may be sent again."""
 
     def __repr__(self) -> str:
         return self.name
@@ -37,7 +39,6 @@ class Seat:
         self.person = person
         self.expenses: dict[str, str] = {}
         self.categories: dict[str, Seen] = {}
-        self.posts: list[Call] = []
 
     def look(self) -> None:
         """See the present versions of all expenses."""
@@ -47,7 +48,7 @@ class Seat:
     def hear(self, call: Call, answer: httpx.Response) -> None:
         """Keep the entity tag of what was written, and a call that may be sent again."""
         if KEY in call.request.headers:
-            self.posts.append(call)
+            self.person.posts.append(call)
         if answer.status_code not in {200, 201} or "etag" not in answer.headers:
             return
         body, tag = answer.json(), answer.headers["etag"]
