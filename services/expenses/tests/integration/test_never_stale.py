@@ -1,86 +1,147 @@
 """Two instances, one cache that is killed, hung and wiped: no read is older than its caller knows.
 
-A user's writer and readers run at the same time, each call on either instance. Before each read the
-number of acknowledged writes is noted, after it the number of those sent: what the read shows must
-lie between them. The control reads under a version that nobody confirmed, and is stale.
+A user's writer and readers run at the same time, each call to either process. The writer notes what
+each write makes of the account before it is sent, and when it was acknowledged: a read must show
+the account as one of the writes left it that were not answered when the read began, or as the last
+one before these did. The control reads under a version that nobody confirmed, and is stale.
 """
 
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import cycle
+from typing import Any
 
 import httpx
 import pytest
 
-from expenses_service.app import create_app
-from expenses_service.changes.versions import VersionReader
 from expenses_service.settings import Settings
-from tests.conftest import client_of
+from tests.integration.test_process import COMMAND, served
+from tests.postgres import ROOT
 from tests.tokens import SigningKey, access_claims, user_id
 from tests.valkey import Valkey
 
-USERS = 6
-WRITES = 25
+USERS = 5
+READS = 1_000
+READS_OF_CONTROL = 1000
 READERS = 3
-LIST = ("/api/v1/expenses", {"limit": "200"})
-SUMMARIES = [
-    ("/api/v1/expenses/summary", {"group_by": "category"}),
-    ("/api/v1/expenses/summary", {"group_by": "month,category", "currency": "EUR"}),
-    ("/api/v1/expenses/summary", {"group_by": "month", "to": "2026-05-30"}),
-]
-NEW = {"amount": "1.00", "currency": "EUR", "description": "x", "spent_on": "2026-05-07"}
+WRITES = 1 / 15
+"""For each read."""
+MOST = 12
+"""Live expenses of a user; then some are deleted."""
+UNCONFIRMED = [sys.executable, str(ROOT / "tests/integration/unconfirmed.py")]
+
+PATH = "/api/v1/expenses"
+LISTS = [f"{PATH}?limit=200", f"{PATH}?limit=200&sort=created_at&include=total"]
+SUMMARIES = [f"{PATH}/summary?group_by={keys}" for keys in ("category", "month,category", "day")]
+
+State = Mapping[str, tuple[int, Decimal]]
+"""The version and amount of each live expense, by its description."""
 
 
 @dataclass
 class Person:
     """A user, his connections to both instances, and what he knows."""
 
-    clients: list[httpx.AsyncClient]
-    sent: int = 0
+    clients: Sequence[httpx.AsyncClient]
+    states: list[State] = field(default_factory=lambda: [{}])
     acknowledged: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
     reads: int = 0
     stale: int = 0
-    tags: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, tuple[str, object]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
-    async def write(self, dice: random.Random) -> None:
-        self.sent += 1
-        response = await dice.choice(self.clients).post("/api/v1/expenses", json=NEW)
-        assert response.status_code == 201, response.text
-        self.acknowledged += 1
+    async def live(self, dice: random.Random, reads: int) -> None:
+        """Write now and then, as long as the readers read."""
+        turn = asyncio.Event()
 
-    async def read(self, dice: random.Random) -> None:
-        path, parameters = dice.choice([LIST, *SUMMARIES])
-        known = self.acknowledged
-        response = await dice.choice(self.clients).get(path, params=parameters)
-        assert response.status_code == 200, response.text
-        self.reads += 1
-        if not known <= self.shown(response) <= self.sent:
-            self.stale += 1
-        seen = self.tags.setdefault(
-            f"{path} {parameters} {response.headers['etag']}", response.text
-        )
-        assert seen == response.text  # one tag never names two texts
-
-    def shown(self, response: httpx.Response) -> int:
-        document = response.json()
-        if "items" in document:
-            return len(document["items"])
-        return sum(total["count"] for total in document["totals"])
-
-    async def live(self, dice: random.Random) -> None:
         async def reader() -> None:
-            while self.acknowledged < WRITES:
+            while self.reads < reads:
                 await self.read(dice)
+                if dice.random() < WRITES or self.reads >= reads:
+                    turn.set()
 
         readers = [asyncio.create_task(reader()) for _ in range(READERS)]
-        for _ in range(WRITES):
+        while self.reads < reads:
+            turn.clear()
             await self.write(dice)
-            await asyncio.sleep(dice.random() * 0.05)
+            await turn.wait()
         await asyncio.gather(*readers)
-        await self.read(dice)
+
+    async def write(self, dice: random.Random) -> None:
+        client, before = dice.choice(self.clients), self.states[-1]
+        amount = Decimal(dice.randint(1, 999)) / 100
+        money = {"amount": str(amount), "currency": "EUR"}
+        name = dice.choice(list(before)) if before and dice.random() < 0.6 else None
+        if name is None:
+            name = f"Lunch {len(self.states)}"
+            self.states.append({**before, name: (1, amount)})
+            draft = {**money, "description": name, "spent_on": "2026-05-07"}
+            response = await client.post(PATH, json=draft)
+            self.ids[name] = response.json()["id"]
+        elif len(before) > MOST:
+            self.states.append({key: it for key, it in before.items() if key != name})
+            response = await client.delete(f"{PATH}/{self.ids[name]}")
+        else:
+            version, old = before[name]
+            amount += amount == old
+            self.states.append({**before, name: (version + 1, amount)})
+            response = await client.patch(f"{PATH}/{self.ids[name]}", json={"amount": str(amount)})
+        assert response.status_code in {200, 201, 204}, response.text
+        self.acknowledged = len(self.states) - 1
+
+    async def read(self, dice: random.Random) -> None:
+        known = self.acknowledged
+        name = dice.choice(list(self.ids)) if self.ids else None
+        paths = [*LISTS, *SUMMARIES, *([f"{PATH}/{self.ids[name]}"] * 2 if name else [])]
+        path = dice.choice(paths)
+        shown = await self.shown(dice.choice(self.clients), path, conditional=dice.random() < 0.5)
+        self.reads += 1
+        true = [truth(path, name, state) for state in self.states[known:]]
+        self.stale += shown not in true
+
+    async def shown(self, client: httpx.AsyncClient, path: str, *, conditional: bool) -> object:
+        """What the answer says, or the one whose entity tag it confirms."""
+        tag, before = self.seen.get(path, ("", None))
+        headers = {"If-None-Match": tag} if conditional and tag else {}
+        response = await client.get(path, headers=headers)
+        if response.status_code == 304:
+            assert response.headers["etag"] == tag
+            return before
+        if response.status_code == 404:
+            return None
+        assert response.status_code == 200, response.text
+        shown = content(response.json())
+        self.seen[path] = (response.headers["etag"], shown)
+        text = self.texts.setdefault(f"{path} {response.headers['etag']}", response.text)
+        assert text == response.text  # one tag never names two texts
+        return shown
+
+
+def truth(path: str, name: str | None, state: State) -> object:
+    """What `path` has to show of it; `name` is the expense whose path it may be."""
+    if path in LISTS:
+        return {key: version for key, (version, _) in state.items()}
+    if path in SUMMARIES:
+        return len(state), sum((amount for _, amount in state.values()), Decimal(0))
+    return None if name is None or name not in state else state[name]
+
+
+def content(document: dict[str, Any]) -> object:
+    """The same of a document."""
+    if "items" in document:
+        return {item["description"]: item["version"] for item in document["items"]}
+    if "groups" in document:
+        groups = document["groups"]
+        totals = [(group["count"], Decimal(group["total"])) for group in groups]
+        return sum(count for count, _ in totals), sum((it for _, it in totals), Decimal(0))
+    return document["version"], Decimal(document["amount"])
 
 
 @pytest.fixture
@@ -89,24 +150,29 @@ def valkey() -> Iterator[Valkey]:
         yield server
 
 
-@pytest.fixture
+@asynccontextmanager
 async def people(
-    settings: Settings, valkey: Valkey, signing_key: SigningKey
+    settings: Settings, valkey: Valkey, signing_key: SigningKey, command: Sequence[str] = COMMAND
 ) -> AsyncIterator[list[Person]]:
+    """Of two processes of the service."""
     own = settings.model_copy(update={"cache_url": valkey.url, "cache_password_file": None})
+    quiet = {"EXPENSES_LOG_LEVEL": "error"}  # nobody reads the pipe
     async with AsyncExitStack() as stack:
-        apps = [create_app(own) for _ in range(2)]
-        for app in apps:
-            await stack.enter_async_context(app.router.lifespan_context(app))
+        urls = [stack.enter_context(served(own, command, **quiet))[1] for _ in range(2)]
         tokens = [signing_key.token(access_claims(user_id(n))) for n in range(USERS)]
         yield [
-            Person([await stack.enter_async_context(client_of(app, token)) for app in apps])
+            Person([await stack.enter_async_context(client(url, token)) for url in urls])
             for token in tokens
         ]
 
 
-async def torment(valkey: Valkey, dice: random.Random, over: asyncio.Event) -> None:
-    """Wipe, hang and kill the cache in turn, until it is over."""
+def client(url: str, token: str) -> httpx.AsyncClient:
+    bearer = {"Authorization": f"Bearer {token}"}
+    return httpx.AsyncClient(base_url=url, headers=bearer, timeout=20, trust_env=False)
+
+
+async def torment(valkey: Valkey, dice: random.Random, over: asyncio.Event) -> int:
+    """Wipe, hang and kill the cache in turn, until it is over; how often."""
 
     def wipe() -> None:
         valkey.client().flushall()
@@ -119,33 +185,35 @@ async def torment(valkey: Valkey, dice: random.Random, over: asyncio.Event) -> N
         (hang, lambda: valkey.signal(signal.SIGCONT)),
         (valkey.kill, valkey.start),
     ]
-    while not over.is_set():
-        for harm, mend in harms:
-            await asyncio.sleep(dice.random() * 0.5)
-            await asyncio.to_thread(harm)
-            await asyncio.sleep(dice.random() * 0.5)
-            await asyncio.to_thread(mend)
+    for count, (harm, mend) in enumerate(cycle(harms)):
+        if over.is_set():
+            return count
+        await asyncio.sleep(dice.random())
+        await asyncio.to_thread(harm)
+        await asyncio.sleep(dice.random() * 0.5)
+        await asyncio.to_thread(mend)
+    raise AssertionError
 
 
-async def test_no_read_is_stale(people: list[Person], valkey: Valkey) -> None:
+async def test_no_read_is_stale(
+    settings: Settings, valkey: Valkey, signing_key: SigningKey
+) -> None:
     dice = random.Random(7)
     over = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(torment(valkey, dice, over))
-        await asyncio.gather(*(person.live(dice) for person in people))
+    async with people(settings, valkey, signing_key) as all_, asyncio.TaskGroup() as group:
+        harms = group.create_task(torment(valkey, dice, over))
+        await asyncio.gather(*(person.live(dice, READS // USERS) for person in all_))
         over.set()
-    assert [person.stale for person in people] == [0] * USERS
-    assert sum(person.reads for person in people) > USERS * WRITES
+    assert [person.stale for person in all_] == [0] * USERS
+    assert sum(person.reads for person in all_) >= READS
+    assert harms.result() >= 3
 
 
-async def test_the_control_is_stale(people: list[Person], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_control_is_stale(
+    settings: Settings, valkey: Valkey, signing_key: SigningKey
+) -> None:
     """Without the version from Postgres, the same readers see old replies: the test can fail."""
-
-    async def unconfirmed(*_: object) -> int:
-        await asyncio.sleep(0)  # as a query would
-        return 1
-
-    monkeypatch.setattr(VersionReader, "read", unconfirmed)
     dice = random.Random(7)
-    await asyncio.gather(*(person.live(dice) for person in people))
-    assert all(person.stale for person in people)
+    async with people(settings, valkey, signing_key, UNCONFIRMED) as all_:
+        await asyncio.gather(*(person.live(dice, READS_OF_CONTROL // USERS) for person in all_))
+    assert all(person.stale for person in all_)

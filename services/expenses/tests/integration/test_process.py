@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -51,10 +51,12 @@ def wait_for(url: str, wanted: int) -> None:
 
 
 @contextmanager
-def served(settings: Settings, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(
+    settings: Settings, command: Sequence[str] = COMMAND, **more: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     port = free_port()
     process = subprocess.Popen(
-        COMMAND,
+        command,
         env=environment(settings, PORT=str(port), **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

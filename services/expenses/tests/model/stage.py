@@ -13,6 +13,7 @@ from tests.integration.test_process import served
 from tests.ledger import AGREED, differences
 from tests.model.player import Person, Player
 from tests.model.web import Web
+from tests.postgres import empty
 from tests.tokens import SigningKey, access_claims, user_id
 
 INSTANCES = 2
@@ -23,9 +24,10 @@ class Stage:
     """Each example has users of its own."""
 
     def __init__(
-        self, runner: asyncio.Runner, web: Web, database: Database, key: SigningKey
+        self, runner: asyncio.Runner, web: Web, database: Database, owner: str, key: SigningKey
     ) -> None:
         self._runner = runner
+        self._owner = owner
         self._database = database
         self._key = key
         self._people = 0
@@ -35,6 +37,10 @@ class Stage:
 
     def run(self, doing: Coroutine[object, object, Result]) -> Result:
         return self._runner.run(doing)
+
+    def forget(self) -> None:
+        """All that the examples before have left, so that none fails by the fault of another."""
+        self.run(empty(self._owner))
 
     def new_person(self, name: str) -> Person:
         self._people += 1
@@ -46,7 +52,7 @@ class Stage:
 
 
 @contextmanager
-def set_up(settings: Settings, signing_key: SigningKey) -> Iterator[Stage]:
+def set_up(settings: Settings, owner_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     """The instances run and have their keys."""
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
@@ -55,7 +61,7 @@ def set_up(settings: Settings, signing_key: SigningKey) -> Iterator[Stage]:
         database = Database(settings.database_url, settings.database_password())
         web = Web(urls, create_app(settings).openapi())
         try:
-            yield Stage(runner, web, database, signing_key)
+            yield Stage(runner, web, database, owner_url, signing_key)
         finally:
             runner.run(web.close())
             runner.run(database.close())

@@ -62,6 +62,7 @@ class Expenses(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Somebody who has nothing is soon seen through."""
+        self.stage.forget()
         for seat in (0, CLIENTS):
             zoo = InCategories("add", "zoo", "Zoo", careful=False, key=None)
             for asked in (zoo, Bulk(FIRST, atomic=True, dry_run=False, key="first")):
@@ -112,8 +113,8 @@ class Expenses(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def stage(settings: Settings, signing_key: SigningKey) -> Iterator[Stage]:
-    with set_up(settings, signing_key) as stage:
+def stage(settings: Settings, urls: dict[str, str], signing_key: SigningKey) -> Iterator[Stage]:
+    with set_up(settings, urls["owner"], signing_key) as stage:
         yield stage
 
 
