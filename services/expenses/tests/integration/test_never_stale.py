@@ -27,7 +27,7 @@ from tests.tokens import SigningKey, access_claims, user_id
 from tests.valkey import Valkey
 
 USERS = 5
-READS = 1_000
+READS = 10_000
 READS_OF_CONTROL = 1000
 READERS = 3
 WRITES = 1 / 15
