@@ -1,11 +1,11 @@
-"""What holds between any two steps: all that can be read is what the model has."""
+"""What holds after any write: all that can be read is what the model has."""
 
 import asyncio
 import csv
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.model.account import documents
 from tests.model.calls import COLUMNS
@@ -15,22 +15,32 @@ from tests.model.questions import LISTS, SUMS, ListQuestion, SumQuestion
 from tests.model.versions import Fields, Version, agree
 from tests.model.web import Request, Web
 
+Question = TypeVar("Question", ListQuestion, SumQuestion)
+
 PAGE = 5
 MOST = {"limit": "200", "include": "total"}
 
 
-async def all_is_as_the_model_says(
-    web: Web, person: Person, made: Sequence[Version], step: int
-) -> None:
-    """Some of the many lists and sums are asked for at each step, all of them in the end."""
+async def touched(web: Web, person: Person, made: Sequence[Version]) -> None:
+    """Each expense that the last writes were about."""
+    places = sorted({version.place for version in made})
+    await asyncio.gather(*(single(web, person, place) for place in places))
+
+
+async def whole(web: Web, person: Person, turn: int) -> None:
+    """The account; some of the many lists and sums each time, all of them in the end."""
     await asyncio.gather(
-        *(single(web, person, place) for place in sorted({version.place for version in made})),
         whole_list(web, person),
-        walk(web, person, LISTS[step % len(LISTS)]),
-        *(sums(web, person, SUMS[(2 * step + each) % len(SUMS)]) for each in range(2)),
+        *(walk(web, person, each) for each in some(LISTS, 2, turn)),
+        *(sums(web, person, each) for each in some(SUMS, 4, turn)),
         feed(web, person),
         categories(web, person),
     )
+
+
+def some(questions: Sequence[Question], count: int, turn: int) -> list[Question]:
+    """The next ones at each turn."""
+    return [questions[(count * turn + each) % len(questions)] for each in range(count)]
 
 
 async def single(web: Web, person: Person, place: int) -> None:

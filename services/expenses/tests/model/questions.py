@@ -1,4 +1,4 @@
-"""What is asked between two steps, and the answers in plain Python."""
+"""What is asked after writes, and the answers in plain Python."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
