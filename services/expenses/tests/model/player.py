@@ -172,13 +172,13 @@ def _kept(answer: httpx.Response) -> Any:  # noqa: ANN401 - to be compared
 def compare(account: Account, before: int, feed: Fields) -> None:
     """The feed has just what was written, in its order; what the model cannot know is learned."""
     if feed["erased"]:
-        assert (feed["items"], account.log) == ([], [])
+        agree((feed["items"], account.log), ([], []))
         assert feed["next_since"] > account.seq
         account.seq = feed["next_since"]
         return
     made = account.log[before:]
     agree(feed["items"], [version.change for version in made])
-    assert feed["next_since"] == account.seq
+    agree(feed["next_since"], account.seq, "next_since")
     for version, item in zip(made, feed["items"], strict=True):
         version.id = item["id"]
         if item["expense"] is not None:
