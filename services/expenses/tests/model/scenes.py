@@ -27,21 +27,29 @@ AWAY: Sequence[Fields] = [
 
 @dataclass(frozen=True)
 class HandOver:
-    """A bulk request in which an expense leaves its external id to a new one."""
+    """A bulk request in which an expense leaves its external id to a new one, or to another."""
 
     which: int
+    taker: int
     away: Fields
     atomic: bool
 
     def calls(self, seat: Seat, people: Sequence[Person]) -> list[Call]:  # noqa: ARG002 - as all of them
-        held = [head for head in seat.person.account.live() if head.key is not None]
-        operations = [calls.op_create(TAXI)]
-        if held:
-            head = held[self.which % len(held)]
-            names = {name: head.fields[name] for name in ("source", "external_id")}
-            leaves = calls.op_update(str(head.id), self.away, None)
-            operations = [leaves, calls.op_create(TAXI | names)]
-        return [calls.bulk(operations, atomic=self.atomic, dry_run=False)]
+        live = seat.person.account.live()
+        held = [head for head in live if head.key is not None]
+        if not held:
+            return [calls.create(TAXI)]
+        head = held[self.which % len(held)]
+        others = [None, *(other for other in live if other.place != head.place)]
+        other = others[self.taker % len(others)]
+        names = {name: head.fields[name] for name in ("source", "external_id")}
+        leaves = calls.op_update(str(head.id), self.away, None)
+        takes = (
+            calls.op_create(TAXI | names)
+            if other is None
+            else calls.op_update(str(other.id), names, None)
+        )
+        return [calls.bulk([leaves, takes], atomic=self.atomic, dry_run=False)]
 
 
 def lost(slug: str, target: str) -> Scene:
@@ -56,6 +64,6 @@ def lost(slug: str, target: str) -> Scene:
 
 
 handed: st.SearchStrategy[Scene] = st.builds(
-    HandOver, st.integers(0, 9), st.sampled_from(AWAY), st.booleans()
+    HandOver, st.integers(0, 9), st.integers(0, 9), st.sampled_from(AWAY), st.booleans()
 ).map(lambda write: [write])
 scenes = st.one_of(st.builds(lost, st.sampled_from(ASIDE), st.sampled_from(USUAL[:3])), handed)
