@@ -29,8 +29,8 @@ from tests.valkey import Valkey
 USERS = 5
 READS = 10_000
 READS_OF_CONTROL = 1000
-READERS = 3
-WRITES = 1 / 15
+READERS = 6
+WRITES = 1 / 20
 """For each read."""
 MOST = 12
 """Live expenses of a user; then some are deleted."""

@@ -5,28 +5,37 @@ For the control of test_never_stale: its replies come from the cache when they a
 
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.__main__ import main
 from expenses_service.changes import repository
 
 SELDOM = 20
 
-confirmed = repository.data_version
+Confirm = Callable[[Any, UUID], Awaitable[int]]
+"""By a connection, or by a reader that has one."""
+
 known: dict[UUID, int] = {}
 asked: Counter[UUID] = Counter()
 
 
-async def unconfirmed(connection: AsyncConnection, user_id: UUID) -> int:
-    asked[user_id] += 1
-    if user_id not in known or asked[user_id] % SELDOM == 0:
-        known[user_id] = await confirmed(connection, user_id)
-    return known[user_id]
+def seldom(confirmed: Confirm) -> Confirm:
+    async def unconfirmed(source: Any, user_id: UUID) -> int:  # noqa: ANN401 - handed on
+        asked[user_id] += 1
+        if user_id not in known or asked[user_id] % SELDOM == 0:
+            known[user_id] = await confirmed(source, user_id)
+        return known[user_id]
+
+    return unconfirmed
 
 
+unconfirmed = seldom(repository.data_version)
 for name, module in list(sys.modules.items()):
     if name.startswith("expenses_service") and hasattr(module, "data_version"):
         vars(module)["data_version"] = unconfirmed
+reader = getattr(sys.modules.get("expenses_service.changes.versions"), "VersionReader", None)
+if reader is not None:
+    reader.read = seldom(reader.read)
 main()
