@@ -10,7 +10,7 @@ from tests.model.account import USUAL
 from tests.model.calls import Call
 from tests.model.player import Person, Seat
 from tests.model.versions import Fields
-from tests.model.writes import Bulk, Change, Create, InCategories, Write
+from tests.model.writes import Bulk, Change, Create, InCategories, Race, Write
 
 Scene = Sequence[Write]
 
@@ -63,7 +63,20 @@ def lost(slug: str, target: str) -> Scene:
     ]
 
 
+def renamed(slug: str) -> Scene:
+    """Two careful renamings at once of what both have seen: one of them comes too late."""
+    first, one, other = (
+        InCategories("name", slug, name, careful=name != "Zoo", key=None)
+        for name in ("Zoo", "Bar", "Inn")
+    )
+    return [first, Race(one, other)]
+
+
 handed: st.SearchStrategy[Scene] = st.builds(
     HandOver, st.integers(0, 9), st.integers(0, 9), st.sampled_from(AWAY), st.booleans()
 ).map(lambda write: [write])
-scenes = st.one_of(st.builds(lost, st.sampled_from(ASIDE), st.sampled_from(USUAL[:3])), handed)
+scenes = st.one_of(
+    st.builds(lost, st.sampled_from(ASIDE), st.sampled_from(USUAL[:3])),
+    handed,
+    st.builds(renamed, st.sampled_from(ASIDE)),
+)
