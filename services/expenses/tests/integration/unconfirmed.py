@@ -11,6 +11,7 @@ from uuid import UUID
 
 from expenses_service.__main__ import main
 from expenses_service.changes import repository
+from expenses_service.changes.versions import VersionReader
 
 SELDOM = 20
 
@@ -35,7 +36,5 @@ unconfirmed = seldom(repository.data_version)
 for name, module in list(sys.modules.items()):
     if name.startswith("expenses_service") and hasattr(module, "data_version"):
         vars(module)["data_version"] = unconfirmed
-reader = getattr(sys.modules.get("expenses_service.changes.versions"), "VersionReader", None)
-if reader is not None:
-    reader.read = seldom(reader.read)
+VersionReader.read = seldom(VersionReader.read)  # type: ignore[method-assign]  # the control
 main()
