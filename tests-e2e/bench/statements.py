@@ -51,17 +51,24 @@ class Statement:
         return {"sql": self.sql, "parameters": list(self.parameters)}
 
 
+# What the log tells of statements while it is read, and what it tells else (infra/postgres/roles.sql).
+TELLING = {"log_error_verbosity": "default", "log_parameter_max_length": "-1", "log_statement": "'all'"}
+QUIET = {"log_error_verbosity": "terse", "log_parameter_max_length": "0", "log_statement": "'none'"}
+
+
 def record(stack: Stack, database: Database, request: Callable[[], object]) -> list[list[Statement]]:
     """What the service sends while `request` runs, of each session that it uses."""
     configure = "ALTER SYSTEM {}; "
     database.run(configure.format(f"SET log_line_prefix = '{MARK}%p:%u '"))
-    database.run(configure.format("SET log_statement = 'all'"))
+    for name, value in TELLING.items():
+        database.run(configure.format(f"SET {name} = {value}"))
     try:
         _reload(database, "all")
         begun = len(stack.log("postgres"))
         request()
     finally:
-        database.run(configure.format("RESET log_statement"))
+        for name, value in QUIET.items():
+            database.run(configure.format(f"SET {name} = {value}"))
         _reload(database, "none")
     time.sleep(0.2)  # the log is written by other processes
     return sessions(stack.log("postgres")[begun:], "expenses_app")
