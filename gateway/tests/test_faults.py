@@ -130,6 +130,33 @@ def test_a_killed_replica_costs_no_request(tmp_path: Path, doomed: int) -> None:
         assert statuses == [200] * 40, ports
 
 
+@pytest.mark.parametrize("doomed", [0, 1])
+def test_a_hung_replica_is_out_of_rotation_within_five_seconds_and_back(tmp_path: Path, doomed: int) -> None:
+    """Until the health check gives it up, what went to it is 504 and never sent again."""
+    with (
+        running_upstream("auth") as auth,
+        running_upstream("expenses") as one,
+        running_upstream("expenses") as two,
+        ready_gateway(tmp_path, auth.url, f"{one.url} {two.url}", GATEWAY_ANSWER_SECONDS="0.3") as gateway,
+        httpx.Client(base_url=gateway.url) as client,
+    ):
+        hung = (one, two)[doomed]
+        other = (two, one)[doomed]
+        hung.process.send_signal(signal.SIGSTOP)
+        end = time.monotonic() + 5
+        told = [client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(4)]
+        assert sorted(told) == [200, 200, 504, 504]
+        wait_until(lambda: runs_of(client, 10) == {200}, seconds=end - time.monotonic(), what="out of rotation")
+        assert len(other.seen()) >= 12
+        hung.process.send_signal(signal.SIGCONT)
+        before = len(hung.seen())
+        wait_until(lambda: runs_of(client, 2) == {200} and len(hung.seen()) > before + 2, seconds=5, what="back")
+
+
+def runs_of(client: httpx.Client, count: int) -> set[int]:
+    return {client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(count)}
+
+
 @contextmanager
 def server_that_hangs_up() -> Iterator[tuple[int, list[bytes]]]:
     """A ready service that reads each public request and closes the connection without a word."""

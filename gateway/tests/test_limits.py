@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
@@ -102,9 +103,31 @@ def test_500_slow_clients_do_not_slow_the_others(patient: Gateway) -> None:
 
 
 def test_an_erasure_has_more_time_than_other_writes(own_stack: Stack) -> None:
-    """Two seconds here, for all but imports and the erasure of an account's data."""
+    """Two seconds here, for all but imports, exports and the erasure of an account's data."""
     assert own_stack.client.delete("/api/v1/expenses?after=3").status_code == 200
     assert own_stack.client.delete("/api/v1/expenses/x?after=3").status_code == 504
+
+
+SHORT = ["auth/hang", "expenses/hang", "expenses/summary?after=60", "expenses/bulk?after=60", "categories/x?after=60"]
+FILES = ["export?after=9", "archive?after=9", "import?after=11", "export?after=60", "archive?after=60"]
+
+
+def test_every_request_but_of_files_is_answered_within_five_seconds(stack: Stack) -> None:
+    """A service has 4 s, so that its own refusal comes first; the first byte of an export may take 10 s."""
+    paths = [*SHORT, *(f"expenses/{path}" for path in FILES)]
+    with ThreadPoolExecutor(len(paths)) as threads:
+        told = list(threads.map(lambda path: status_and_seconds(stack.client, f"/api/v1/{path}"), paths))
+    short, files = told[: len(SHORT)], told[len(SHORT) :]
+    assert [status for status, _ in short] == [504] * len(SHORT)
+    assert all(4.2 < seconds < 5 for _, seconds in short), short
+    assert [status for status, _ in files] == [200, 200, 200, 504, 504]
+    assert all(seconds < 12 for _, seconds in files), files
+
+
+def status_and_seconds(client: httpx.Client, path: str) -> tuple[int, float]:
+    began = time.monotonic()
+    status = client.get(path).status_code
+    return status, time.monotonic() - began
 
 
 def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None:
