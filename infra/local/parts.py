@@ -49,6 +49,7 @@ class Place:
     data: Path
     ports: Mapping[str, int]
     tls: bool = False
+    replicas: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def secrets(self) -> Path:
@@ -68,6 +69,10 @@ class Place:
     def url(self, name: str) -> str:
         """The HTTP address of a part."""
         return f"http://{HOST}:{self.ports[name]}"
+
+    def urls(self, name: str) -> str:
+        """The addresses of all replicas of a service, as the gateway takes them."""
+        return " ".join(f"http://{HOST}:{port}" for port in self.replicas.get(name, [self.ports[name]]))
 
 
 def base_environment(data: Path, prefixes: Sequence[str] = ()) -> dict[str, str]:
@@ -178,8 +183,8 @@ def _gateway(place: Place) -> Part:
         "GATEWAY_PUBLIC_ORIGIN": place.origin,
         "GATEWAY_STATE": str(state),
         "TRAEFIK_BIN": str(servers.TRAEFIK),
-        "AUTH_URL": place.url("auth"),
-        "EXPENSES_URL": place.url("expenses"),
+        "AUTH_URL": place.urls("auth"),
+        "EXPENSES_URL": place.urls("expenses"),
     }
     if place.tls:
         environment["TLS_CERT_FILE"] = str(place.certificate)

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import ClassVar, Self
 from infra.local import operate, ports, servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
-from infra.local.parts import HOST, ORDER, PORTS, Place, base_environment, build
+from infra.local.parts import HOST, ORDER, PORTS, Part, Place, base_environment, build
 from infra.local.process import Process, end_leftovers
 
 START_SECONDS = 60.0
@@ -39,7 +39,7 @@ class Stack:
         self._servers_only = False
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
-        self._spares: dict[str, Place] = {}
+        self.places: dict[str, Place] = {}  # of parts that see another place than the stack's own
         self._make_folders()
         self._hold()
         end_leftovers(self._run_folder, self.data)
@@ -127,50 +127,54 @@ class Stack:
     def _start_services(self) -> None:
         for name in SERVICES:
             self.migrate(name)
-            self.launch(name)
+            for replica in self.replicas(name):
+                self.launch(replica)
         for name in SERVICES:
-            self.wait_ready(name)
+            for replica in self.replicas(name):
+                self.wait_ready(replica)
         if self._demo:
             self._seed()
         self.start("gateway")
+
+    def replicas(self, service: str) -> Sequence[str]:
+        """The parts that are this service: `auth`, and `auth-next` while it is replaced."""
+        return [service, *(name for name in self.places if name.startswith(f"{service}-"))]
 
     def close(self) -> None:
         """Stop everything, in reverse order."""
         Stack.closing = True
         for name in reversed(ORDER):
-            self.stop_spare(name)
-            self.stop(name)
+            for known_as in self.replicas(name):
+                self.stop(known_as)
         self._lock.close()
 
     # --- single parts ------------------------------------------------------------------------------
 
+    def build(self, name: str) -> Part:
+        """How a part is started, from the place that it sees."""
+        return build(name.partition("-")[0], self.places.get(name, self.place))
+
     def launch(self, name: str) -> None:
         """Start a part without waiting for it."""
-        self._launch(name, name, self.place)
-
-    def _launch(self, known_as: str, name: str, place: Place) -> None:
-        part = build(name, place)
-        self._running[known_as] = Process(
-            known_as,
+        part = self.build(name)
+        self._running[name] = Process(
+            name,
             part.command,
             environment=part.environment or base_environment(self.data),
             folder=part.folder,
-            log=self.data / f"logs/{known_as}.log",
+            log=self.data / f"logs/{name}.log",
             run=self._run_folder,
             stop=part.stop,
         )
 
     def wait_ready(self, name: str) -> None:
         """Raises Failure with the end of its log when the part ends, or is not ready in a minute."""
-        self._wait_ready(name, name, self.place)
-
-    def _wait_ready(self, known_as: str, name: str, place: Place) -> None:
-        part, process = build(name, place), self._running[known_as]
+        part, process = self.build(name), self._running[name]
         deadline = time.monotonic() + START_SECONDS
         while not part.ready():
             if not process.alive() or time.monotonic() > deadline:
                 said = f"its log {process.log} ends:\n{process.last_lines()}"
-                raise Failure(f"{known_as} did not start; {said}")
+                raise Failure(f"{name} did not start; {said}")
             time.sleep(0.05)
 
     def has(self, name: str) -> bool:
@@ -214,19 +218,18 @@ class Stack:
 
     def spare(self, service: str) -> Place | None:
         """Where the second one listens, if there is one."""
-        return self._spares.get(service)
+        return self.places.get(f"{service}-next")
 
     def start_spare(self, service: str) -> None:
         """Start a second one on a free port, and wait until it is ready."""
-        place = replace(self.place, ports={**self.place.ports, service: ports.free()})
-        self._spares[service] = place
-        self._launch(f"{service}-next", service, place)
-        self._wait_ready(f"{service}-next", service, place)
+        own = {**self.place.ports, service: ports.free()}
+        self.places[f"{service}-next"] = replace(self.place, ports=own)
+        self.start(f"{service}-next")
 
     def stop_spare(self, service: str) -> None:
         """Stop it in good order, if it runs."""
         self.stop(f"{service}-next")
-        self._spares.pop(service, None)
+        self.places.pop(f"{service}-next", None)
 
     # --- steps -------------------------------------------------------------------------------------
 
