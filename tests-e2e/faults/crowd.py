@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from threading import Event
 
 import httpx
@@ -72,6 +73,7 @@ class Writer:
         self.acknowledged: list[str] = []
         self.refused: list[tuple[float, str]] = []
         self.slowest = 0.0
+        self.good = 0.0
         self.replayed = 0
 
     def ask(self, call: Callable[[], httpx.Response]) -> httpx.Response:
@@ -80,6 +82,8 @@ class Writer:
         self.slowest = max(self.slowest, time.monotonic() - began)
         if answer.status_code != 409 and is_refusal(answer):
             self.refused.append((began, f"{answer.request.method} {answer.status_code}"))
+        else:
+            self.good = began
         return answer
 
     def write(self) -> None:
@@ -119,7 +123,7 @@ class Writer:
         """Every acknowledged write exactly once, in the list and in the sums; the sequence has no gap."""
         found, query = [], {"limit": "200"}
         while query:
-            page = in_time(lambda query=query: self.person.client.get(EXPENSES, params=query)).json()  # type: ignore[misc]
+            page = in_time(partial(self.person.client.get, EXPENSES, params=query)).json()
             found += [item["external_id"] for item in page["items"]]
             query = {"limit": "200", "cursor": page["next_cursor"]} if page["next_cursor"] else {}
         assert sorted(found) == sorted(self.acknowledged)
@@ -165,11 +169,11 @@ class Crowd:
                 done.result()
 
     def heals(self, what: str) -> None:
-        """From five seconds on after this moment nothing is refused, without anybody's help."""
+        """From five seconds on after this moment everybody is served again, without anybody's help."""
         ended = time.monotonic()
-        refused = self._last_refusal()
-        while time.monotonic() < max(refused, ended) + 1.0:
-            self.works_for(0.2)
+        refused = 0.0
+        while min(writer.good for writer in self.writers) < max(refused, ended) + 0.5:
+            self.works_for(0.1)
             refused = self._last_refusal()
             assert refused < ended + HEAL_SECONDS, f"{what}: refused {refused - ended:.1f} s after its end"
         number = sum(len(writer.refused) for writer in self.writers)

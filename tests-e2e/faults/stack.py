@@ -32,6 +32,7 @@ PATIENCE = float(os.environ.get("FAULTS_PATIENCE", "1"))
 REPLICAS = 2
 NEEDS = {"auth": ("postgres", "sessions"), "expenses": ("postgres", "cache", "auth")}
 CLOCK = Path(__file__).with_name("clock")
+LOGS = Path(__file__).parents[1] / "reports/faults"
 OFFSET = struct.Struct("d")
 # As in conftest.py: everybody comes from one address. Passwords take 15 ms.
 SETTINGS = {
@@ -148,4 +149,5 @@ def wired() -> Iterator[WiredStack]:
         for name in SETTINGS:
             os.environ.pop(name)
         os.environ.update(before)
+        shutil.copytree(data / "logs", LOGS, dirs_exist_ok=True)
         shutil.rmtree(data, ignore_errors=True)

@@ -1,50 +1,19 @@
 """Parts that are stopped, killed or hung: what still works, what is said, and that all heals by itself."""
 
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, eventually, new_client, problem
-from infra.local import servers
+from faults.breakage import Fault, an_empty_postgres, during, hung, killed, stopped
 from infra.local.stack import Stack
 
 pytestmark = pytest.mark.own_stack
 MOST_SECONDS = 5.0
-Fault = Callable[[Stack, str], Callable[[], None]]
-
-
-def stopped(stack: Stack, name: str) -> Callable[[], None]:
-    """Stop a part in good order; what is returned starts it again."""
-    stack.stop(name)
-    return lambda: stack.start(name)
-
-
-def killed(stack: Stack, name: str) -> Callable[[], None]:
-    """End a part with SIGKILL; what is returned starts it again."""
-    stack.kill(name)
-    return lambda: stack.start(name)
-
-
-def hung(stack: Stack, name: str) -> Callable[[], None]:
-    """Hang a part with SIGSTOP; what is returned lets it go on."""
-    stack.signal(name, signal.SIGSTOP)
-    return lambda: stack.signal(name, signal.SIGCONT)
-
-
-@contextmanager
-def during(fault: Fault, stack: Stack, name: str) -> Iterator[None]:
-    """The fault lasts as long as the block."""
-    heal = fault(stack, name)
-    try:
-        yield
-    finally:
-        heal()
 
 
 def within_bounds(call: Callable[[], httpx.Response]) -> httpx.Response:
@@ -152,25 +121,6 @@ def test_without_postgres_everything_says_so_and_heals(stack: Stack, ada: Person
     eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)
     assert kept in ada.list()
     assert services(stack) == before
-
-
-@contextmanager
-def an_empty_postgres(stack: Stack, *, with_databases: bool) -> Iterator[None]:
-    """A new server in place of the one with the data, which comes back after the block."""
-    data, kept = stack.data / "postgres", stack.data / "postgres.kept"
-    stack.stop("postgres")
-    data.rename(kept)
-    try:
-        servers.initdb(data, stack.place.secrets / "postgres/superuser_password")
-        stack.start("postgres")
-        if with_databases:
-            stack.make_databases()
-        yield
-    finally:
-        stack.stop("postgres")
-        shutil.rmtree(data, ignore_errors=True)
-        kept.rename(data)
-        stack.start("postgres")
 
 
 @pytest.mark.parametrize("with_databases", [False, True])

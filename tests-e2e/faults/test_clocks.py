@@ -1,0 +1,110 @@
+"""A replica's clock is a minute off, and auth is away for longer than a token lives."""
+
+import time
+from functools import partial
+
+import pytest
+
+from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
+from faults.crowd import crowd, heals, in_time, is_refusal, signs_in
+from faults.stack import PATIENCE, WiredStack, names, say
+from forger import Forger, claims_of
+
+pytestmark = [pytest.mark.own_stack, pytest.mark.faults]
+TOKEN_SECONDS = 300
+LEEWAY_SECONDS = 30
+REVOKED_SECONDS = 3.0
+MINUTE = [60.0, -60.0]
+
+
+def directly(stack: WiredStack, name: str, person: Person) -> int:
+    """What one replica says to the person's access token."""
+    client = new_client(stack.url(name), Authorization=f"Bearer {person.cookie('ea_access')}")
+    return in_time(lambda: client.get(EXPENSES)).status_code
+
+
+@pytest.mark.parametrize("seconds", MINUTE)
+@pytest.mark.parametrize("name", ["auth-2", "expenses-2"])
+def test_a_clock_that_is_a_minute_off_turns_nobody_away(
+    wires: WiredStack, dora: Person, name: str, seconds: float
+) -> None:
+    """Tokens that one replica makes are good at all others, also right after they were made."""
+    with wires.clock(name, seconds=seconds), crowd(wires) as people:
+        for _ in range(8):
+            for call in (
+                signs_in(wires, dora),
+                lambda: dora.client.get(f"{AUTH}/me"),
+                lambda: dora.client.post(f"{AUTH}/refresh"),
+                lambda: dora.client.get(EXPENSES),
+            ):
+                answer = in_time(call)
+                assert answer.status_code == 200, answer.text
+        assert {directly(wires, each, dora) for each in names("expenses")} == {200}
+        people.works_for(1)
+        assert [writer.refused for writer in people.writers] == [[]] * len(people.writers)
+
+
+@pytest.mark.parametrize("seconds", MINUTE)
+def test_sessions_go_on_between_replicas_whose_clocks_differ(
+    wires: WiredStack, dora: Person, seconds: float
+) -> None:
+    """Both rotate, one after the other: neither takes the other's token for a stolen one."""
+    first = dora.cookie("ea_refresh")
+    with wires.clock("auth-2", seconds=seconds):
+        for _ in range(4):
+            time.sleep(1.5)
+            for name in names("auth"):
+                client = new_client(wires.url(name), Cookie=f"ea_refresh={dora.cookie('ea_refresh')}")
+                answer = in_time(partial(client.post, f"{AUTH}/refresh"))
+                assert answer.status_code == 200, answer.text
+                dora.client.cookies.update(answer.cookies)
+    assert in_time(lambda: dora.client.post(f"{AUTH}/refresh")).status_code == 200
+    assert dora.cookie("ea_refresh") != first
+
+
+@pytest.mark.parametrize("seconds", MINUTE)
+def test_revocations_arrive_from_replicas_whose_clocks_differ(
+    wires: WiredStack, dora: Person, seconds: float
+) -> None:
+    """A list of the one is followed by a list of the other, and neither is taken for an older one."""
+    with wires.clock("auth-2", seconds=seconds):
+        for gone in (*reversed(names("auth")), None):
+            leaves = Person.signed_in(wires.base_url)
+            assert {directly(wires, name, leaves) for name in names("expenses")} == {200}
+            if gone is not None:
+                wires.stop(gone)
+            heals(lambda: dora.client.get(f"{AUTH}/me"))
+            assert in_time(partial(leaves.client.post, f"{AUTH}/logout")).status_code == 204
+            time.sleep(REVOKED_SECONDS * PATIENCE)
+            assert {directly(wires, name, leaves) for name in names("expenses")} == {401}
+            if gone is not None:
+                wires.start(gone)
+
+
+def test_expenses_serves_while_auth_is_away_for_longer_than_a_token_lives(
+    wires: WiredStack, dora: Person
+) -> None:
+    """Then its tokens have run out one by one, and one that still lives is still good."""
+    kept, forger = dora.record(), Forger.with_the_key_of(wires)
+    claims = claims_of(dora)
+    for name in names("auth"):
+        wires.stop(name)
+    try:
+        assert dora.list() == [kept]
+        away = TOKEN_SECONDS + LEEWAY_SECONDS + 60
+        for name in names("expenses"):
+            wires.set_clock(name, away)
+        problem(in_time(lambda: dora.client.get(EXPENSES)), 401, "token_expired")
+        claims |= {"iat": int(time.time()) + away, "exp": int(time.time()) + away + 290}
+        later = new_client(wires.base_url, Authorization=f"Bearer {forger.token(claims)}")
+        for _ in range(8):
+            assert in_time(lambda: later.get(EXPENSES)).json()["items"] == [kept]
+        assert in_time(lambda: later.post(EXPENSES, json=LUNCH)).status_code == 201
+        assert is_refusal(in_time(lambda: dora.client.post(f"{AUTH}/refresh")))
+    finally:
+        for name in names("expenses"):
+            wires.set_clock(name, 0)
+        for name in names("auth"):
+            wires.start(name)
+    healed = heals(lambda: dora.client.post(f"{AUTH}/refresh"), lambda: dora.client.get(EXPENSES))
+    say(f"auth away for {away} s: healed {healed:.1f} s")
