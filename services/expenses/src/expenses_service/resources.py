@@ -10,6 +10,7 @@ from fastapi import Request
 from expenses_service.authentication.service import Authenticator
 from expenses_service.cache.memory import Memory
 from expenses_service.cache.service import ReplyCache, open_replies
+from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.direct import Direct
@@ -29,6 +30,7 @@ class Resources:
     settings: Settings
     database: Database
     direct: Direct
+    epoch: Epoch
     versions: VersionReader
     memory: Memory
     cache: ReplyCache
@@ -82,6 +84,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             database=database,
             direct=direct,
+            epoch=Epoch(),
             versions=versions,
             memory=Memory(),
             cache=cache,

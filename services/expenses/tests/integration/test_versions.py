@@ -91,8 +91,8 @@ def server() -> Iterator[servers.Postgres]:
 @pytest.fixture
 async def shaken(server: servers.Postgres) -> AsyncIterator[VersionReader]:
     """A reader of a server that may be harmed."""
-    table = "CREATE TABLE IF NOT EXISTS user_state (user_id uuid, seq bigint)"
-    await servers.execute(server.url, table)
+    for table in ("user_state (user_id uuid, seq bigint)", "data_epoch (base bigint)"):
+        await servers.execute(server.url, f"CREATE TABLE IF NOT EXISTS {table}")
     database = Database(server.url, None)
     reader = VersionReader(database.connect, seconds=0.5)
     assert await reader.read(ADA) == 0

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -63,6 +65,16 @@ rollups: Final = Table(
     Column("n", BigInteger, nullable=False),
     Column("total", Numeric, nullable=False, comment="minor units; can pass the range of BIGINT"),
     comment="sums over live expenses; rows at zero stay",
+)
+
+data_epoch: Final = Table(
+    "data_epoch",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=true()),
+    Column("base", BigInteger, nullable=False),
+    CheckConstraint("single", "single"),
+    CheckConstraint("base > 0", "base"),
+    comment="microseconds since 1970 of the last restore of a backup",
 )
 
 

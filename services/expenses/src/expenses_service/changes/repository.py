@@ -6,9 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import Row, select, true
+from sqlalchemy import BigInteger, Row, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.changes.epochs import base
 from expenses_service.changes.models import Change, LogEntry, LogPage, change_log, user_state
 from expenses_service.changes.rules import expense_of
 from expenses_service.changes.statements import (
@@ -23,13 +24,14 @@ from expenses_service.changes.statements import (
 from expenses_service.expenses.models import Expense
 
 _ENTRY: Final = [
-    change_log.c[name] for name in ("seq", "expense_id", "action", "version", "at", "snapshot")
+    (change_log.c.seq + base()).label("seq"),
+    *(change_log.c[name] for name in ("expense_id", "action", "version", "at", "snapshot")),
 ]
 
 
 async def data_version(connection: AsyncConnection, user_id: UUID) -> int:
     """The number of the user's last change; 0 before the first."""
-    statement = select(user_state.c.seq).where(user_state.c.user_id == user_id)
+    statement = select(user_state.c.seq + base()).where(user_state.c.user_id == user_id)
     return await connection.scalar(statement) or 0
 
 
@@ -116,9 +118,11 @@ async def changes_after(
 ) -> LogPage:
     """Up to `limit` changes after number `since`, and the ends of the log in the same snapshot."""
     log = change_log.c
-    wanted = select(*_ENTRY).where(log.user_id == user_id, log.seq > since)
+    beyond = log.seq > literal(since, BigInteger) - base()
+    wanted = select(*_ENTRY).where(log.user_id == user_id, beyond)
     some = wanted.order_by(log.seq).limit(limit).subquery()
-    state = select(user_state.c.seq.label("last"), user_state.c.log_start.label("start"))
+    last, start = (user_state.c[name] + base() for name in ("seq", "log_start"))
+    state = select(last.label("last"), start.label("start"))
     ends = state.where(user_state.c.user_id == user_id).subquery()
     joined = select(ends, some).select_from(ends.outerjoin(some, true())).order_by(some.c.seq)
     rows = (await connection.execute(joined)).all()

@@ -29,5 +29,6 @@ async def history(resources: Resources, user_id: UUID, expense_id: UUID) -> Repl
         versions = await repository.versions_of(connection, user_id, expense_id)
     if not versions:
         raise NotFound
-    tag = entity_tag(user_id, versions[-1].version, f"history/{expense_id}")
+    last = versions[-1]
+    tag = entity_tag(user_id, last.version, f"history/{expense_id}@{last.at}")
     return Reply(tag, history_body(versions))

@@ -6,6 +6,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from expenses_service.changes.epochs import BASE
 from expenses_service.database import DRIVER_ERRORS, explained
 from expenses_service.errors import Unavailable
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 SECONDS: Final = 1.5
 """For a query, and for the connection if it has to be made: who waits, waits for two at most."""
 
-_SEQ: Final = "SELECT user_id, seq FROM user_state WHERE user_id = ANY ($1::uuid[])"
+_SEQ: Final = f"SELECT user_id, seq + {BASE} FROM user_state WHERE user_id = ANY ($1::uuid[])"  # noqa: S608 - of constants
 
 Connect = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
 
@@ -68,7 +69,7 @@ class VersionReader:
                 found = await self._query([user_id for user_id, _ in waiting])
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
             self._drop()
-            reason = explained(error) if isinstance(error, DRIVER_ERRORS) else error
+            reason = explained(error, "versions") if isinstance(error, DRIVER_ERRORS) else error
             for _, waiter in waiting:
                 if not waiter.done():
                     waiter.set_exception(reason)

@@ -42,5 +42,5 @@ def _shown(expense: Expense) -> Expense:
 
 
 def etag(expense: Expense) -> str:
-    """The entity tag of one expense: its version."""
+    """The entity tag of a new expense: its version. `changes.epochs` gives that of any other."""
     return f'"{expense.version}"'

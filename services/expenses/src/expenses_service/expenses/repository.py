@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, Date, Text, Uuid
 
+from expenses_service.changes.epochs import base
 from expenses_service.changes.models import rollups, user_state
 from expenses_service.currencies.money import minor_units
 from expenses_service.currencies.rules import CURRENCIES
@@ -173,7 +174,7 @@ def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple
         .limit(bindparam("limit", part.limit, BigInteger))
         .subquery()
     )
-    version = func.coalesce(func.max(user_state.c.seq), 0).label("data_version")
+    version = func.coalesce(func.max(user_state.c.seq + base()), 0).label("data_version")
     total = _total(user_id, filters) if part.total else null()
     mine = user_state.c.user_id == bindparam("user_id", user_id, Uuid)
     state = select(version, total.label("total")).where(mine).subquery()

@@ -21,10 +21,8 @@ from expenses_service.expenses.dependencies import (
     Precondition,
     Query,
 )
-from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.listing import list_page, next_page
 from expenses_service.idempotency.dependencies import keyed
-from expenses_service.idempotency.models import Answer
 from expenses_service.idempotency.responses import sent
 
 router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
@@ -70,8 +68,7 @@ async def change_expense(
 ) -> Response:
     """Change some fields (JSON Merge Patch): absent keeps, null clears."""
     fields = changes.fields()
-    expense = await service.change(resources, principal, expense_id, fields, matching)
-    return sent(Answer(200, expense_body(expense), etag(expense)))
+    return sent(await service.change(resources, principal, expense_id, fields, matching))
 
 
 @router.delete("/{expense_id:uuid}", **openapi.DELETE)

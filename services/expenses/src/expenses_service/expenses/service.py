@@ -62,7 +62,8 @@ async def read(resources: Resources, user_id: UUID, expense_id: UUID) -> Reply:
     version = await resources.versions.read(user_id)  # before, so that it is never too new
     async with resources.database.transaction() as connection:
         expense = await live(connection, user_id, expense_id)
-    return Reply(etag(expense), expense_body(expense), version)
+        tag = await resources.epoch.tag(connection, expense)
+    return Reply(tag, expense_body(expense), version)
 
 
 async def change(
@@ -71,7 +72,7 @@ async def change(
     expense_id: UUID,
     fields: Mapping[str, Any],
     if_match: Collection[str] | None,
-) -> Expense:
+) -> Answer:
     """Apply a merge patch; one that changes nothing gives the same version and leaves no trace.
 
     Raises:
@@ -89,8 +90,9 @@ async def change(
         after = current
         if wanted != current:
             after = await next_version(connection, principal.user_id, "updated", wanted)
-        _require_match(current, if_match)  # after the write: a conflict comes before a stale tag
-        return after
+        # After the write: a conflict comes before a stale tag.
+        _require_match(current, await resources.epoch.tag(connection, current), if_match)
+        return Answer(200, expense_body(after), await resources.epoch.tag(connection, after))
 
 
 async def delete(
@@ -106,7 +108,7 @@ async def delete(
     async with writing(resources) as connection:
         await lock_user(connection, principal.user_id)
         current = await live(connection, principal.user_id, expense_id)
-        _require_match(current, if_match)
+        _require_match(current, await resources.epoch.tag(connection, current), if_match)
         await next_version(connection, principal.user_id, "deleted", current)
 
 
@@ -128,15 +130,16 @@ async def restore(
         async def effect() -> Answer:
             await lock_user(connection, principal.user_id)
             current = await own(connection, principal.user_id, expense_id)
-            _require_match(current, if_match)
+            _require_match(current, await resources.epoch.tag(connection, current), if_match)
             if current.deleted_at is not None:
                 current = await next_version(connection, principal.user_id, "restored", current)
                 await keep_category(connection, principal.user_id, current.category)
-            return Answer(200, expense_body(current), etag(current))
+            tag = await resources.epoch.tag(connection, current)
+            return Answer(200, expense_body(current), tag)
 
         return await once(connection, keyed, effect)
 
 
-def _require_match(current: Expense, if_match: Collection[str] | None) -> None:
-    if if_match is not None and etag(current) not in if_match:
+def _require_match(current: Expense, tag: str, if_match: Collection[str] | None) -> None:
+    if if_match is not None and tag not in if_match:
         raise VersionConflict(current_version=current.version)

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.authentication.models import Principal
+from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.errors import VersionConflict
 from expenses_service.expenses import repository, rules
@@ -54,7 +55,7 @@ async def put(
             return await _create(connection, user_id, wanted, holds)
         if current.deleted_at is not None and not revive:
             raise Deleted
-        return await _replace(connection, user_id, current, wanted, holds)
+        return await _replace(connection, user_id, current, wanted, holds, resources.epoch)
 
 
 def _stays(current: Expense | None, wanted: Expense) -> bool:
@@ -79,13 +80,14 @@ async def _replace(
     current: Expense,
     wanted: Expense,
     holds: Precondition,
+    epoch: Epoch,
 ) -> Answer:
     """One version, also of a deleted one that comes back with other content."""
-    if not holds(etag(current)):
+    if not holds(await epoch.tag(connection, current)):
         raise VersionConflict(current_version=current.version)
     after = current
     if current.deleted_at is not None:
         after = await next_version(connection, user_id, "restored", wanted)
     elif wanted != current:
         after = await next_version(connection, user_id, "updated", wanted)
-    return Answer(200, expense_body(after), etag(after))
+    return Answer(200, expense_body(after), await epoch.tag(connection, after))

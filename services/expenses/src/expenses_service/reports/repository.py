@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.changes.epochs import base
 from expenses_service.changes.models import rollups, user_state
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import expenses
@@ -75,7 +76,8 @@ def _summary(
     """One row a group, one a currency and one over all, which is there even without any fact."""
     keys = [facts.c[key.value] for key in group_by]
     currency = facts.c.currency
-    version = select(user_state.c.seq).where(user_state.c.user_id == user_id).scalar_subquery()
+    seq = select(user_state.c.seq + base())
+    version = seq.where(user_state.c.user_id == user_id).scalar_subquery()
     sums = {"total": func.sum(facts.c.total), "n": func.sum(facts.c.n)}
     return (
         select(

@@ -1,0 +1,47 @@
+"""What keeps the numbers of changes apart from those that a restored backup has forgotten.
+
+In the tables a user's sequence goes on from where the backup was, so its numbers come again and
+stand for other changes. Clients, entity tags and caches are given them with `base` added: the
+moment of the last restore in microseconds, 0 before any. Nobody makes changes faster than that, so
+it is above all that was given out before. A restore writes it while the service does not run.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expenses_service.changes.models import data_epoch
+from expenses_service.expenses.documents import etag
+from expenses_service.expenses.models import Expense
+
+BASE: Final = "coalesce((SELECT base FROM data_epoch), 0)"
+"""For statements that are text."""
+
+_ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def base() -> ColumnElement[int]:
+    """The same, for statements that are not."""
+    return func.coalesce(select(data_epoch.c.base).scalar_subquery(), 0)
+
+
+class Epoch:
+    """The `base` of this process's life, read when it is first needed."""
+
+    def __init__(self) -> None:
+        self._base: int | None = None
+
+    async def tag(self, connection: AsyncConnection, expense: Expense) -> str:
+        """The entity tag of one expense: its version.
+
+        One that a backup brought back and that was changed since has a version that was given out
+        before, for what is lost: its tag names the restore too.
+        """
+        if self._base is None:
+            self._base = int((await connection.execute(select(base()))).scalar_one())
+        restored_at = _ZERO + timedelta(microseconds=self._base)
+        if expense.created_at < restored_at <= expense.updated_at:
+            return f'"{expense.version}.{self._base}"'
+        return etag(expense)
