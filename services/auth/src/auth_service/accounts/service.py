@@ -24,8 +24,9 @@ REPRESENTATION = 1  # raised by a release that changes the bytes of a user
 
 
 def etag_of(user: User) -> str:
-    """Of the user's profile."""
-    return opaque_etag("me", REPRESENTATION, user.id, user.version)
+    """Of the profile: after a restored backup its version can come again with other content."""
+    content = repr((user.name, user.time_zone))
+    return opaque_etag("me", REPRESENTATION, user.id, user.version, content)
 
 
 async def register(
