@@ -1,11 +1,7 @@
 """Personal access tokens: made, shown once, listed, exchanged, revoked."""
 
 import asyncio
-import json
-import zlib
-from base64 import urlsafe_b64decode
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
@@ -14,34 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.actors import AUTH, PASSWORD, client_of
-
-TOKENS = f"{AUTH}/tokens"
-EXCHANGE = "/internal/v1/exchange"
-FORM = {"name": "Report", "scopes": ["expenses:read", "profile:read"]}
-
-
-async def create(client: httpx.AsyncClient, **changes: object) -> dict[str, Any]:
-    answer = await client.post(TOKENS, json=FORM | changes)
-    assert answer.status_code == 201, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-async def exchange(app: FastAPI, text: str, **headers: str) -> httpx.Response:
-    async with client_of(app, Authorization=f"Bearer {text}", **headers) as gateway:
-        return await gateway.get(EXCHANGE)
-
-
-def access_of(answer: httpx.Response) -> str:
-    assert (answer.status_code, answer.content) == (200, b""), answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    return answer.headers["authorization"].removeprefix("Bearer ")
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    part = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return claims
+from tests.personal_tokens import FORM, TOKENS, access_of, claims_of, create, exchange
 
 
 async def test_is_shown_once_and_listed_without_its_text(
@@ -75,55 +44,6 @@ async def test_the_list_has_a_tag(ada: httpx.AsyncClient, bob: httpx.AsyncClient
     assert (await ada.get(TOKENS, headers=condition)).status_code == 200
 
 
-async def test_is_exchanged_for_a_short_access_token_of_its_scopes(
-    app: FastAPI, ada: httpx.AsyncClient
-) -> None:
-    token = await create(ada)
-    answer = await exchange(app, token["token"])
-    claims = claims_of(access_of(answer))
-    assert (claims["client_id"], claims["sid"]) == ("pat", token["id"])
-    assert claims["scope"] == "expenses:read profile:read"
-    assert 285 <= claims["exp"] - claims["iat"] <= 300
-    assert claims["sub"] == (await ada.get(f"{AUTH}/me")).json()["id"]
-    async with client_of(app, Authorization=answer.headers["authorization"]) as script:
-        assert (await script.get(f"{AUTH}/me")).status_code == 200
-        for method, path, body in (
-            ("PATCH", "/me", {"name": "x"}),
-            ("DELETE", "/me", {"current_password": PASSWORD}),
-            ("POST", "/tokens", FORM),
-            ("DELETE", f"/tokens/{token['id']}", None),
-            ("POST", "/logout-all", None),
-            ("POST", "/password", {}),
-            ("DELETE", f"/sessions/{uuid4()}", None),
-        ):
-            refused = await script.request(method, AUTH + path, json=body)
-            assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
-        assert (await script.post(f"{AUTH}/logout")).status_code == 204
-        assert (await script.get(f"{AUTH}/me")).status_code == 200  # a token is no session
-    assert (await ada.get(TOKENS)).json()["items"][0]["last_used_at"]
-
-
-async def test_without_the_profile_in_its_scopes_it_sees_none(
-    app: FastAPI, ada: httpx.AsyncClient
-) -> None:
-    token = await create(ada, scopes=["expenses:read"])
-    bearer = (await exchange(app, token["token"])).headers["authorization"]
-    async with client_of(app, Authorization=bearer) as script:
-        for path in ("/me", "/sessions", "/tokens"):
-            refused = await script.get(AUTH + path)
-            assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
-
-
-async def test_one_signature_serves_many_requests(app: FastAPI, ada: httpx.AsyncClient) -> None:
-    token = await create(ada)
-    answers = [access_of(await exchange(app, token["token"])) for _ in range(5)]
-    assert len(set(answers)) == 1
-    await ada.patch(f"{AUTH}/me", json={"time_zone": "Asia/Tokyo"})
-    app.state.resources.exchange._clock = lambda: datetime.now(UTC).timestamp() + 3  # noqa: SLF001 - later
-    claims = claims_of(access_of(await exchange(app, token["token"])))
-    assert claims["zoneinfo"] == "Asia/Tokyo"
-
-
 async def test_revoked_it_is_of_no_use_and_listed_for_readers(
     app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
 ) -> None:
@@ -146,60 +66,6 @@ async def test_revoked_it_is_of_no_use_and_listed_for_readers(
         assert sorted(row["type"] for row in rows) == ["token_created", "token_revoked"]
     finally:
         await owner.close()
-
-
-async def test_what_is_no_token_is_refused_with_the_path_that_was_asked_for(
-    app: FastAPI, ada: httpx.AsyncClient
-) -> None:
-    good = (await create(ada))["token"]
-    prefix, kind, token_id, secret, _ = good.split("_")
-    forged = f"{prefix}_{kind}_{token_id}_{secret[::-1]}"
-    forged += f"_{zlib.crc32(forged.encode()):08x}"
-    unknown = f"{prefix}_{kind}_{uuid4().hex}_{secret}"
-    unknown += f"_{zlib.crc32(unknown.encode()):08x}"
-    for text in (forged, unknown, good[:-1] + "x", "ea_pat_", "ea_pat_" + "0" * 5000, "x"):
-        asked = {"X-Forwarded-Uri": "/api/v1/expenses?limit=1"}
-        answer = await exchange(app, text, **asked)
-        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
-        assert answer.json()["instance"] == "/api/v1/expenses"
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert "authorization" not in answer.headers
-    async with client_of(app) as nobody:
-        assert (await nobody.get(EXCHANGE)).json()["code"] == "not_authenticated"
-
-
-@pytest.mark.parametrize(
-    ("others", "left"),
-    [
-        ([("Cookie", "ea_access=x")], ["Bearer"]),
-        ([("Cookie", "ea_access=x; ea_access=y")], ["Bearer"]),
-        ([("Authorization", "Bearer x")], ["Bearer", "Bearer"]),
-    ],
-)
-async def test_other_credentials_beside_it_are_left_to_the_service(
-    app: FastAPI, ada: httpx.AsyncClient, others: list[tuple[str, str]], left: list[str]
-) -> None:
-    token = (await create(ada))["token"]
-    async with client_of(app) as gateway:
-        headers = [("Authorization", f"Bearer {token}"), *others]
-        answer = await gateway.get(EXCHANGE, headers=headers)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers.get_list("authorization") == left
-
-
-async def test_an_access_token_cannot_be_exchanged(app: FastAPI, ada: httpx.AsyncClient) -> None:
-    access = next(c.value or "" for c in ada.cookies.jar if c.name == "ea_access")
-    assert (await exchange(app, access)).json()["code"] == "invalid_token"
-
-
-async def test_nothing_lives_longer_than_the_token(app: FastAPI, ada: httpx.AsyncClient) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=60)
-    token = await create(ada, expires_at=soon.isoformat())
-    claims = claims_of(access_of(await exchange(app, token["token"])))
-    assert claims["exp"] == int(soon.timestamp())
-    app.state.resources.exchange._clock = soon.timestamp  # noqa: SLF001 - at its end
-    assert (await exchange(app, token["token"])).json()["code"] == "token_expired"
-    assert len((await ada.get(TOKENS)).json()["items"]) == 1
 
 
 async def test_a_hundred_and_no_more(ada: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
@@ -265,22 +131,6 @@ async def test_a_session_that_ends_meanwhile_makes_none(
         assert await owner.fetchval("SELECT count(*) FROM personal_access_tokens") == 0
     finally:
         await owner.close()
-
-
-@pytest.mark.parametrize("ending", ["logout-all", "password"])
-async def test_what_ends_all_sessions_leaves_no_dead_answer(
-    app: FastAPI, ada: httpx.AsyncClient, ending: str
-) -> None:
-    """A script goes on at once: its token is exchanged anew, not out of the memory."""
-    token = (await create(ada))["token"]
-    before = access_of(await exchange(app, token))
-    change = {"current_password": PASSWORD, "new_password": "a walk in the park, 1987"}
-    body = change if ending == "password" else None
-    assert (await ada.post(f"{AUTH}/{ending}", json=body)).status_code == 204
-    after = access_of(await exchange(app, token))
-    for access, status in ((before, 401), (after, 200)):
-        async with client_of(app, Authorization=f"Bearer {access}") as script:
-            assert (await script.get(f"{AUTH}/me")).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""How large and how deep a bulk request may be, and what it costs."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from expenses_service.database import Database
+from tests.bulk_calls import BULK, blamed, bulk, counts, create, delete, update
+from tests.expense_calls import PATH, logged
+
+JSON = {"Content-Type": "application/json"}
+
+
+@contextmanager
+def counted(app: FastAPI) -> Iterator[list[str]]:
+    """The statements that Postgres is sent."""
+    engine = app.state.resources.database.engine.sync_engine
+    seen: list[str] = []
+
+    def note(*arguments: object) -> None:
+        seen.append(str(arguments[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_a_thousand_operations_are_few_statements(
+    app: FastAPI, ada: httpx.AsyncClient
+) -> None:
+    rows = [each["expense"] for each in (await bulk(ada, *[create()] * 500))["results"]]
+    assert [each["id"] for each in rows] == sorted(each["id"] for each in rows)
+    names = [create(source="s", external_id=str(number)) for number in range(300)]
+    changes = [update(row, notes="x", tags=["a"]) for row in rows[:400]]
+    changes += [update(row, category="food") for row in rows[:200]]
+    with counted(app) as seen:
+        answer = await bulk(ada, *names, *changes, *[delete(row) for row in rows[400:]])
+    assert counts(answer) == (300, 600, 100, 0)
+    assert len(seen) <= 6
+    summary = await ada.get("/api/v1/expenses/summary", params={"group_by": "category"})
+    groups = {each["key"]["category"]: each["count"] for each in summary.json()["groups"]}
+    assert groups == {"food": 200, "other": 500}
+
+
+async def test_a_thousand_and_one_are_refused(ada: httpx.AsyncClient, database: Database) -> None:
+    response = await ada.post(BULK, json={"operations": [create()] * 1001})
+    assert blamed(response) == [("/operations", "too_long")]
+    assert await logged(database) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "blame"),
+    [
+        ({}, [("/operations", "required")]),
+        ({"operations": None}, [("/operations", "list_type")]),
+        ({"operations": {}}, [("/operations", "list_type")]),
+        ({"operations": [], "mode": "some"}, [("/mode", "literal_error")]),
+        ({"operations": [], "mode": None}, [("/mode", "literal_error")]),
+        ({"operations": [], "dry_run": "true"}, [("/dry_run", "bool_type")]),
+        ({"operations": [], "dryrun": True}, [("/dryrun", "unknown_field")]),
+        ([], [("", "model_type")]),
+    ],
+)
+async def test_what_is_no_request(
+    ada: httpx.AsyncClient, body: object, blame: list[tuple[str, str]]
+) -> None:
+    response = await ada.post(BULK, json=body)
+    assert blamed(response) == blame
+    assert "instance of" not in response.text
+
+
+async def test_eight_mib_pass_and_no_more(ada: httpx.AsyncClient) -> None:
+    head, tail = b'{"operations":[', b"]}"
+    limit = 8 * 1024 * 1024
+    padding = b" " * (limit - len(head) - len(tail))
+    assert (await ada.post(BULK, content=head + padding + tail, headers=JSON)).status_code == 200
+    more = head + padding + b" " + tail
+    declared = await ada.post(BULK, content=more, headers=JSON)
+    assert (declared.status_code, declared.json()["code"]) == (413, "body_too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield more
+
+    assert (await ada.post(BULK, content=chunks(), headers=JSON)).status_code == 413
+    assert (await ada.post(PATH, content=padding, headers=JSON)).status_code == 413
+
+
+async def test_full_operations_fill_a_body(ada: httpx.AsyncClient, database: Database) -> None:
+    metadata = {f"k{number}": "v" * 100 for number in range(50)}
+    full = create(notes="n" * 1900, metadata=metadata, tags=[f"t{n}" for n in range(20)])
+    body = json.dumps({"operations": [full] * 1000})
+    assert len(body) > 7 * 1024 * 1024
+    assert (await ada.post(BULK, content=body, headers=JSON)).status_code == 200
+    assert await logged(database) == 1000
+
+
+@pytest.mark.parametrize("depth", [100, 850, 900, 930, 960, 990, 2000, 100_000])
+async def test_deep_nesting_is_the_clients_mistake(ada: httpx.AsyncClient, depth: int) -> None:
+    body = '{"mode":"partial","operations":[' + "[" * depth + "]" * depth + "]}"
+    for key in ({}, {"Idempotency-Key": f"deep-{depth}"}):
+        response = await ada.post(BULK, content=body, headers=JSON | key)
+        assert response.status_code in {200, 400}
+        if response.status_code == 400:
+            assert response.json()["code"] == "malformed_json"
