@@ -56,8 +56,11 @@ bench: install ## how fast it is, as ratios to references (ROWS=P1,P3 QUICK=1 RO
 soak: install ## ten minutes of load, after which no process may have grown (MINUTES)
 	@$(MAKE) --no-print-directory -C tests-e2e soak
 
-logs: ## follow the logs of `make run`, or of the containers when those run
-	@if [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
+# Through the environment, so that no character of it means anything to the shell.
+export REQUEST
+logs: ## follow the logs of what runs (REQUEST=…: what all parts tell of one request, by its id)
+	@if [ -n "$$REQUEST" ]; then $(call where-it-runs,logs,-- "$$REQUEST"); \
+	elif [ -e "$(DATA)/logs" ] && ! $(MAKE) --no-print-directory -s docker-running 2>/dev/null; then \
 	  tail -n 20 -F "$(DATA)"/logs/*.log; else $(MAKE) --no-print-directory docker-logs; fi
 
 # On the containers when any runs, else on what `make run` runs.
