@@ -22,7 +22,8 @@ ANSWERED: Final[Mapping[str, dict[str, Any]]] = {
     "Cache-Control": _answered("Who may keep the answer, and for how long (RFC 9111)."),
     "Vary": _answered("Answers differ by credentials.", always=True),
     "ETag": _answered(
-        'For If-None-Match and If-Match; of an expense it is the version in quotes, such as `"3"`.',
+        'For If-None-Match and If-Match; of an expense it is the version in quotes, such as `"3"`. '
+        "After a restored backup it may have more: send back what you were given.",
         always=True,
         pattern='^"[!#-~]+"$',
     ),
