@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from bench.figures import Line
-from bench.rows import cached, growth, imports, mixed, overload, passwords, uncached, writes
+from bench.rows import cached, gateway, growth, imports, mixed, overload, passwords, uncached, writes
 from bench.site import Site
 
 ROWS: Mapping[str, Callable[[Site], Iterator[Line]]] = {
@@ -22,4 +22,5 @@ ROWS: Mapping[str, Callable[[Site], Iterator[Line]]] = {
     "P11h": writes.hot_user,
     "P12": mixed.replicas,
     "OVER": overload.overload,
+    "GW": gateway.share,
 }

@@ -180,14 +180,18 @@ class Site:
 
     def another_gateway(self, *upstreams: str) -> str:
         """The same gateway, with other servers in place of the expenses service."""
+        return self.gateway_from(ROOT / "gateway", *upstreams).url
+
+    def gateway_from(self, folder: Path, *upstreams: str) -> Target:
+        """A gateway of the files in this folder, before these servers."""
         port = free_port()
         state = self.folder / f"gateway-{port}"
         state.mkdir()
         place = self._with(gateway=port, exchange=free_port())
         part = build("gateway", place)
         changed = {"GATEWAY_STATE": str(state), "EXPENSES_URL": " ".join(upstreams)}
-        self._start(f"gateway-{port}", replace(part, environment={**part.environment, **changed}))
-        return place.url("gateway")
+        part = replace(part, command=[str(folder / "start")], environment={**part.environment, **changed})
+        return Target(place.url("gateway"), self._start(f"gateway-{port}", part).pid)
 
     def another_expenses(self, database: Database) -> Target:
         """One more process of the expenses service, on any database."""

@@ -61,7 +61,7 @@ def test_what_the_readme_says_can_be_run() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for rows in re.findall(r"ROWS=([\w,]+)", readme + makefile):
         assert Options.read({"ROWS": rows}, list(ROWS)).rows == rows.split(",")
-    assert re.findall(r"^\| (P\d+h?|OVER) \|", readme, re.MULTILINE) == list(ROWS)
+    assert re.findall(r"^\| (P\d+h?|OVER|GW) \|", readme, re.MULTILINE) == list(ROWS)
 
 
 @pytest.mark.parametrize(("target", "setting"), [("bench", "ROWS=P99"), ("soak", "MINUTES=0")])
