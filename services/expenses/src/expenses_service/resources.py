@@ -14,6 +14,7 @@ from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.direct import Direct
+from expenses_service.expenses.sharing import Recorder
 from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
@@ -31,6 +32,7 @@ class Resources:
     database: Database
     direct: Direct
     epoch: Epoch
+    recorder: Recorder
     versions: VersionReader
     memory: Memory
     cache: ReplyCache
@@ -62,6 +64,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(database.close)
         direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
         stack.push_async_callback(direct.close)
+        recorder = Recorder(direct)
+        stack.push_async_callback(recorder.close)
         versions = VersionReader(database.connect)
         stack.push_async_callback(versions.close)
         cache = open_replies(settings.cache_url, settings.cache_password())
@@ -85,6 +89,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             database=database,
             direct=direct,
             epoch=Epoch(),
+            recorder=recorder,
             versions=versions,
             memory=Memory(),
             cache=cache,

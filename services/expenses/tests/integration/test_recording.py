@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from expenses_service.categories.rules import USUAL
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.database import Database
 from expenses_service.expenses import service
-from tests.expense_calls import ADA, DRAFT, PATH, made, problems
+from tests.expense_calls import ADA, DRAFT, PATH, logged, made, problems
 from tests.ledger import AGREED, differences, expense
 
 
@@ -151,3 +152,29 @@ async def test_a_key_that_is_at_work(known: httpx.AsyncClient, database: Databas
     assert (await request).status_code == 201
     replayed = await known.post(PATH, json=DRAFT, headers=key)
     assert replayed.content == (await request).content
+
+
+async def test_many_clients_of_one_user_at_once(
+    known: httpx.AsyncClient, database: Database
+) -> None:
+    """Each gets the answer that it would get alone."""
+    kinds: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({}, {}),
+        ({"category": "nowhere"}, {"Idempotency-Key": "refused"}),
+        ({}, {"Idempotency-Key": "twin"}),
+        ({"source": "bank", "external_id": "same"}, {}),
+    ]
+    calls = [
+        known.post(PATH, json=DRAFT | fields, headers=headers)
+        for _ in range(12)
+        for fields, headers in [*kinds, ({}, {"Idempotency-Key": str(uuid4())})]
+    ]
+    answers = await asyncio.gather(*calls)
+    plain, refused, twins, same, keyed = (answers[kind::5] for kind in range(5))
+    assert {answer.status_code for answer in (*plain, *keyed)} == {201}
+    assert {answer.status_code for answer in refused} <= {409, 422}
+    assert {answer.status_code for answer in twins} <= {201, 409}
+    assert len({answer.content for answer in twins if answer.status_code == 201}) == 1
+    assert sorted(answer.status_code for answer in same) == [201] + [409] * 11
+    assert await logged(database) == 1 + 12 + 1 + 1 + 12
+    assert await differences(database) == AGREED

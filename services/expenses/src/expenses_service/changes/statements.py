@@ -16,14 +16,17 @@ ADD_USER: Final = """
 INSERT INTO user_state (user_id) VALUES ($1::uuid) ON CONFLICT (user_id) DO NOTHING
 """
 
-NEW_ROWS_INPUT: Final = """input AS MATERIALIZED (
-  SELECT d.ord, d.image, r.*
-  FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS d (image, ord),
-    jsonb_to_record(d.image) AS r (
+ROW: Final = """jsonb_to_record(d.image) AS r (
       id uuid, kind text, amount bigint, currency text, spent_on date, description text,
       merchant text, category text, tags text[], payment_method text, notes text, metadata jsonb,
       source text, external_id text, version integer, created_at timestamptz,
-      updated_at timestamptz))"""
+      updated_at timestamptz)"""
+"""What is in the `image` of a new row."""
+
+NEW_ROWS_INPUT: Final = f"""input AS MATERIALIZED (
+  SELECT d.ord, d.image, r.*
+  FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS d (image, ord),
+    {ROW})"""  # noqa: S608 - of constants
 
 NEW_ROWS: Final = """added AS (
   INSERT INTO expenses (

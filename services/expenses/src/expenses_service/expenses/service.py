@@ -12,7 +12,7 @@ from expenses_service.errors import VersionConflict
 from expenses_service.expenses import rules
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.models import Expense
-from expenses_service.expenses.recording import recorded
+from expenses_service.expenses.recording import New
 from expenses_service.expenses.writing import (
     keep_category,
     live,
@@ -44,7 +44,7 @@ async def create(
     now = datetime.now(UTC)
     expense = rules.new_expense(fields, today=principal.today(now), now=now)
     answer = Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
-    if await recorded(resources.direct, principal.user_id, expense, keyed, answer):
+    if await resources.recorder.record(principal.user_id, New(expense, keyed, answer)):
         return answer
     async with writing(resources) as connection:
 
