@@ -34,5 +34,6 @@ docker-any:
 docker-logs: docker-check
 	@$(COMPOSE) logs --follow --tail 20
 
-docker-test: docker-check ## what the running containers promise: users, networks, capabilities, size
+docker-test: docker-check ## what the running containers promise: users, networks, sizes; rollout, backup, restore
 	@$(PYTHON) infra/docker/check.py
+	@$(PYTHON) -m infra.docker.operations

@@ -64,7 +64,7 @@ def _put(text: str, file: IO[bytes]) -> None:
 
 def _write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """A new file that only its owner reads, on the disk when this returns."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())

@@ -1,12 +1,14 @@
 """The containers of `make up` as something to back up and to restore into."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from typing import IO
 
 from infra.local.compose import PARTS, Compose
 from infra.local.ends import NO_SESSIONS, PUT_SESSIONS
+from infra.local.failure import Failure
 from infra.local.here import run_client
 
 # Passwords are read where they are mounted, and are on no command line.
@@ -15,6 +17,10 @@ SNAPSHOT = (
     "REDISCLI_AUTH=$(cat /run/secrets/backup_password); export REDISCLI_AUTH;"
     " exec redis-cli --user backup --no-auth-warning --rdb -"
 )
+# A snapshot ends with an opcode and a checksum of 8 bytes. Behind them redis-cli leaves the mark that told it
+# where the end is, 40 digits, since it cannot cut a pipe; with it the server does not start.
+END = re.compile(rb"\xff.{8}([0-9a-f]{40})?", re.DOTALL)
+MARK_BYTES, END_BYTES = 40, 9
 
 
 class Containers:
@@ -46,6 +52,13 @@ class Containers:
     def sessions(self, file: IO[bytes]) -> None:
         """A snapshot of one moment, as a replica asks for it."""
         self._client("redis-cli", "exec", "-T", "redis-sessions", "sh", "-c", SNAPSHOT, stdout=file)
+        size = file.seek(0, os.SEEK_END)
+        for left in (size - MARK_BYTES, size):
+            file.seek(max(left - END_BYTES, 0))
+            if END.fullmatch(file.read()):
+                file.truncate(left)
+                return
+        raise Failure("The sessions' snapshot was cut off.")
 
     def make_databases(self) -> None:
         """Postgres runs, and has roles and databases as they should be."""

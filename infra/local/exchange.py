@@ -1,7 +1,8 @@
 """`make rollout` on the containers: one container takes the place of another, as Compose documents scaling.
 
-The name of a service leads to all of its containers, so the gateway is sent to the new one by that one's own
-name while the old one drains, and back to the service's name when the old one is gone.
+The name of a service leads to all of its containers, also to one that is not ready. So the gateway is sent to
+the old one by that one's own name, then to the new one while the old one drains, and to the service's name
+again when the old one is gone.
 """
 
 import secrets
@@ -38,12 +39,14 @@ def rollout(compose: Compose, service: str, say: Callable[[str], None]) -> None:
     say(f"Starting the new {service} …")
     scale = ("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale")
     try:
+        _move(compose, service, old[0].name)
         compose.run(*scale, f"{service}=2", service)
         (new,) = [one for one in _running(compose, service) if one.id != old[0].id]
         _move(compose, service, new.name)
     except Failure:
-        _move(compose, service, service)
+        _move(compose, service, old[0].name)
         _remove(compose, [one for one in _running(compose, service) if one.id != old[0].id])
+        _move(compose, service, service)
         raise
     say(f"The old {service} finishes what it has begun …")
     time.sleep(SETTLE_SECONDS)

@@ -50,6 +50,12 @@ class Place:
     ports: Mapping[str, int]
     tls: bool = False
     replicas: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    releases: Mapping[str, Path] = field(default_factory=dict)
+    """The tree of the release that a service is of, if not of this one."""
+
+    def code(self, service: str) -> Path:
+        """The folder of a service's code, with its environment in it."""
+        return self.releases.get(service, ROOT) / "services" / service
 
     @property
     def secrets(self) -> Path:
@@ -135,7 +141,7 @@ def _pongs(port: int) -> bool:
 
 
 def _service(place: Place, name: str, settings: Mapping[str, str]) -> Part:
-    folder = ROOT / "services" / name
+    folder = place.code(name)
     prefix = name.upper()
     ours = {
         "PYTHONPATH": "src",

@@ -251,8 +251,8 @@ class Stack:
         self._step("databases", script, environment)
 
     def migrate(self, name: str, database: str | None = None) -> None:
-        """Bring a service's database, or another in its place, to the schema of this release."""
-        folder, prefix = ROOT / "services" / name, f"{name.upper()}_MIGRATION_DATABASE"
+        """Bring a service's database, or another in its place, to the schema of its release."""
+        folder, prefix = self.place.code(name), f"{name.upper()}_MIGRATION_DATABASE"
         port = self.place.ports["postgres"]
         environment = {
             f"{prefix}_URL": f"postgresql://{name}_owner@{HOST}:{port}/{database or name}",

@@ -47,11 +47,14 @@ elif "/run/secrets/key_encryption_key" in words:
 elif "pg_dump" in words:
     print("dump of " + words[-1])
 elif "--rdb" in said:
-    print("REDIS0012")
+    sys.stdout.buffer.write(bytes.fromhex(state["snapshot"]))
 elif "to_regclass" in said or "EXISTS (SELECT FROM" in said:
     print("t" if state["held"] else "f")
 (here / "state").write_text(json.dumps(state))
 '''
+
+SNAPSHOT = b"REDIS0012 and a session\xff\x00f12345\n"
+MARK = b"20f0cbc599734bf3a3954557b4df187f1c501d36"
 
 
 class Engine:
@@ -63,6 +66,7 @@ class Engine:
         program.chmod(0o700)
         self.compose = Compose((str(program),))
         self.state(rows=["expenses-1", "auth-1", "gateway-1"], host="", log=[], held=False, breaks=False)
+        self.state(snapshot=SNAPSHOT.hex())
 
     def state(self, **change: object) -> dict[str, object]:
         file = self.folder / "state"
@@ -81,13 +85,14 @@ def engine(tmp_path: Path) -> Engine:
     return Engine(tmp_path)
 
 
-def test_a_container_is_replaced_by_the_name_of_the_new_one(
+def test_a_container_is_replaced_and_the_name_of_both_leads_nowhere_meanwhile(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "SETTLE_SECONDS", 0.0)
     exchange.rollout(engine.compose, "expenses", print)
-    steps = ("build", "expenses-migrate", "expenses=2", "http://x-expenses-2:8000", "stop expenses-1",
-             "rm expenses-1", "expenses=1", "http://expenses:8000")  # fmt: skip
+    steps = ("build", "expenses-migrate", "http://x-expenses-1:8000", "expenses=2",
+             "http://x-expenses-2:8000", "stop expenses-1", "rm expenses-1", "expenses=1",
+             "http://expenses:8000")  # fmt: skip
     assert list(engine.asked(*steps)) == list(steps)
     assert engine.state()["rows"] == ["auth-1", "gateway-1", "expenses-2"]
 
@@ -107,6 +112,7 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     folder = backup.take(containers, tmp_path / "backups")
     assert (folder / "auth.dump").read_text() == "dump of auth\n"
     assert json.loads((folder / "manifest.json").read_text())["sessions_server"] == "redis"
+    assert (folder / "sessions.rdb").read_bytes() == SNAPSHOT
     (tmp_path / "asked").unlink()
     engine.state(held=True)
     with pytest.raises(Failure, match="REPLACE=1"):
@@ -119,3 +125,17 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
     # Then all of it starts, and what may be left of databases on their way is dropped.
     assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
+
+
+def test_what_redis_cli_leaves_behind_a_snapshot_is_no_part_of_it(engine: Engine, tmp_path: Path) -> None:
+    engine.state(snapshot=(SNAPSHOT + MARK).hex())
+    folder = backup.take(Containers(engine.compose), tmp_path / "backups")
+    assert (folder / "sessions.rdb").read_bytes() == SNAPSHOT
+
+
+@pytest.mark.parametrize("snapshot", [b"", b"REDIS", SNAPSHOT[:-1], SNAPSHOT + MARK[:-1]])
+def test_a_snapshot_that_was_cut_off_is_no_backup(engine: Engine, tmp_path: Path, snapshot: bytes) -> None:
+    engine.state(snapshot=snapshot.hex())
+    with pytest.raises(Failure, match="cut off"):
+        backup.take(Containers(engine.compose), tmp_path / "backups")
+    assert not list((tmp_path / "backups").iterdir())

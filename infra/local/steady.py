@@ -1,0 +1,99 @@
+"""Requests of somebody who is signed in, at a fixed rate, while something happens to the stack.
+
+Standard library only: tests use it, and the check of the containers.
+"""
+
+import http.client
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
+from typing import Self
+
+from infra.demo.seed import Client
+
+CLIENTS = 8
+RATE = 200.0
+PERSON = {"email": "ada@example.com", "password": "plums, velvet and 42 orbits"}
+LUNCH = {"amount": "12.50", "currency": "EUR", "description": "Lunch", "category": "food"}
+OK, CREATED, CONFLICT = 200, 201, 409
+
+
+@dataclass
+class Load:
+    """Reads and writes of both services, in turn, whatever the answers: what came of each."""
+
+    port: int
+    cookies: dict[str, str]
+    outcomes: Counter[str] = field(default_factory=Counter)
+    enough: Event = field(default_factory=Event)
+    lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of_somebody(cls, port: int, person: dict[str, str] = PERSON) -> Self:
+        """With the cookies of `person`, who has an account from now on. Raises RuntimeError."""
+        with closing(Client(f"http://localhost:{port}")) as client:
+            statuses = [client.post(f"/api/v1/auth/{name}", person)[0] for name in ("register", "login")]
+            if statuses not in ([CREATED, OK], [CONFLICT, OK]):
+                raise RuntimeError(f"Nobody could sign in: register and login ended with {statuses}")
+            return cls(port, client.cookies)
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """As long as the block."""
+        clients = [Thread(target=self._client, args=[number]) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        try:
+            yield self
+        finally:
+            self.enough.set()
+            for client in clients:
+                client.join()
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """How often what came that is no success."""
+        return {name: n for name, n in self.outcomes.items() if name[-3:] not in {"200", "201", "204"}}
+
+    def _client(self, number: int) -> None:
+        due = time.monotonic() + number / RATE
+        with closing(http.client.HTTPConnection("localhost", self.port, timeout=20)) as connection:
+            for method, path, body in _requests():
+                if self.enough.wait(max(due - time.monotonic(), 0)):
+                    return
+                due += CLIENTS / RATE
+                try:
+                    connection.request(method, path, json.dumps(body) if body else None, self._headers())
+                    answer = connection.getresponse()
+                    answer.read()
+                    self._keep(answer)
+                    outcome = str(answer.status)
+                except (OSError, http.client.HTTPException) as error:
+                    connection.close()
+                    outcome = repr(error)
+                with self.lock:
+                    self.outcomes[f"{method} {path}: {outcome}"] += 1
+
+    def _headers(self) -> dict[str, str]:
+        with self.lock:
+            cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {"Cookie": cookies, "Content-Type": "application/json"}
+
+    def _keep(self, answer: http.client.HTTPResponse) -> None:
+        """As tabs of one browser: a refresh token that was replaced a minute ago ends the session."""
+        with self.lock:
+            for line in answer.headers.get_all("Set-Cookie", []):
+                name, _, value = line.partition(";")[0].partition("=")
+                self.cookies[name] = value
+
+
+def _requests() -> Iterator[tuple[str, str, object]]:
+    while True:
+        yield "GET", "/api/v1/expenses?limit=5", None
+        yield "POST", "/api/v1/expenses", LUNCH
+        yield "GET", "/api/v1/auth/me", None
+        yield "POST", "/api/v1/auth/refresh", None
