@@ -19,6 +19,7 @@ from expenses_service.head import HeadAsGet
 from expenses_service.keys.metrics import KeyMetrics
 from expenses_service.lane import Lane
 from expenses_service.metrics import Metrics
+from expenses_service.plans import Plan, plans
 from expenses_service.pool_metrics import PoolMetrics
 from expenses_service.reports.router import router as reports
 from expenses_service.request_log import RequestLog
@@ -26,6 +27,7 @@ from expenses_service.requests import limit_body
 from expenses_service.resources import open_resources
 from expenses_service.revocations.metrics import RevocationMetrics
 from expenses_service.settings import Settings, load
+from expenses_service.straight import Straight
 from expenses_service.telemetry import Telemetry, configure_logging
 from expenses_service.transfer.router import router as transfer
 
@@ -67,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.metrics = Metrics()
     app.state.stopping = False
+    planned: dict[tuple[str, str], Plan] = {}
+    app.add_middleware(Straight, plans=planned)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
@@ -84,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         bulk,
     ):
         app.include_router(router)
+    planned |= plans(app.routes)
     problems.install(app)
     openapi.install(app, secure=settings.secure)
     return app

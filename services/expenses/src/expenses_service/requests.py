@@ -6,6 +6,7 @@ first, then the body, then the parameters.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict
@@ -84,7 +85,7 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     """A dependency that gives the query as `model`: no parameter twice, none that is unknown."""
 
     async def dependency(request: Request) -> Model:
-        pairs = request.query_params.multi_items()
+        pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         values = dict(pairs)
         names = [name for name, _ in pairs]
         twice = [

@@ -18,13 +18,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from redis.asyncio.client import Pipeline, Redis
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service import SERVICE, __version__
+from expenses_service.cache.repository import ReplyStore
 from expenses_service.direct import Direct
 from expenses_service.request_log import QUIET_PATHS
 
@@ -51,8 +51,7 @@ class Tracing:
         self._follow(engine)
         try:
             with (
-                self._around(Redis, "execute_command", _of_redis),
-                self._around(Pipeline, "execute", _of_redis),
+                self._around(ReplyStore, "get", _of_redis),
                 self._around(Direct, "fetch", _of_postgres),
             ):
                 yield
@@ -106,8 +105,8 @@ class Tracing:
             setattr(client, method, call)
 
 
-def _of_redis(command: object = "PIPELINE", *_: object) -> tuple[str, str]:
-    return str(command).upper(), "redis"
+def _of_redis(_: str) -> tuple[str, str]:
+    return "GET", "redis"
 
 
 def _of_postgres(statement: str, *_: object) -> tuple[str, str]:

@@ -1,16 +1,16 @@
 """The lane answers as the route would: two applications on one database, one of them without it.
 
+That one has no straight way to its routes either (`straight.py`).
+
 Steps at random, of one user: requests with all kinds of credentials, conditions, parameters and
 paths, with writes, revocations and a clock between them. Each request goes to both; status,
 headers, body, and what the log and the metrics are told have to be the same.
 """
 
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,20 +19,21 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expenses_service.authentication.service import Authenticator
 from expenses_service.lane import Lane
 from expenses_service.revocations.models import RevocationList
 from expenses_service.settings import Settings
+from expenses_service.straight import Straight
 from tests.conftest import running
 from tests.expense_calls import PATH
 from tests.ledger import expense
+from tests.raw_calls import Fields, called, counted
 from tests.records import record
 from tests.tokens import SigningKey, access_claims, user_id
 
 STRANGER = user_id(9)
-Fields = list[tuple[bytes, bytes]]
 
 
 class Passed:
@@ -84,9 +85,11 @@ async def both(settings: Settings) -> AsyncIterator[Both]:
             held = app.state.resources
             judge = Authenticator(held.keys, settings.issuer, held.revocations.is_revoked, clock)
             app.state.resources = replace(held, authenticator=judge)
-        fast.user_middleware.append(Middleware(Passed, seen=seen))
         lane: object = Lane
-        plain.user_middleware = [each for each in plain.user_middleware if each.cls is not lane]
+        place = next(n for n, each in enumerate(fast.user_middleware) if each.cls is lane)
+        fast.user_middleware.insert(place + 1, Middleware(Passed, seen=seen))
+        without: tuple[object, ...] = (lane, Straight)
+        plain.user_middleware = [each for each in plain.user_middleware if each.cls not in without]
         yield Both(fast, plain, seen, clock)
 
 
@@ -216,43 +219,6 @@ class Person:
     def filled(self, text: str, target: str) -> bytes:
         etag = self.etags.get(target, '"unknown"')
         return text.format(etag=etag, bare=etag.strip('"'), **self.names).encode("latin-1")
-
-
-async def called(app: FastAPI, method: str, target: str, fields: Fields) -> dict[str, Any]:
-    """The answer, its headers as they are sent, and what log and metrics tell of it."""
-    path, _, query = target.partition("?")
-    scope: Scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
-        "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {},
-        "headers": [(b"x-request-id", b"r"), *fields],
-    }  # fmt: skip
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    told = {name: scope["state"].get(name) for name in ("user_id", "session_id", "request_id")}
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    route = getattr(scope.get("route"), "path_format", None)
-    whole = {"status": sent[0]["status"], "headers": sent[0]["headers"], "body": body}
-    return whole | told | {"route": route}
-
-
-def counted(app: FastAPI) -> Counter[tuple[str, ...]]:
-    """The requests by method, route and status, but those that delete, which go to one only."""
-    families = app.state.metrics.registry.collect()
-    samples = [sample for family in families for sample in family.samples]
-    counts = {
-        tuple(sample.labels.values()): int(sample.value)
-        for sample in samples
-        if sample.name == "http_requests_total" and sample.labels["method"] != "DELETE"
-    }
-    return Counter(counts)
 
 
 async def person(both: Both, key: SigningKey) -> Person:

@@ -15,6 +15,7 @@ from tests.valkey import Valkey
 from tests.waiting import until
 
 ALICE, BOB = user_id(1), user_id(2)
+KEY = storage_key(ALICE, 1, entity_tag(ALICE, 1, "expenses?limit=50"))
 SLOWEST = 0.25
 NOISE = 0.25  # of a busy machine
 
@@ -108,8 +109,7 @@ async def test_no_user_query_or_version_shares_a_reply(valkey: Valkey, cache: Re
 async def test_a_value_that_was_stored_for_something_else_is_a_miss(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
-    key = storage_key(ALICE, 1, "expenses?limit=50")
-    valkey.client().set(key, pack(entity_tag(BOB, 1, "expenses?limit=50"), b"of Bob"))
+    valkey.client().set(KEY, pack(entity_tag(BOB, 1, "expenses?limit=50"), b"of Bob"))
     assert (await truth.read(cache)).body == b"body of 1"
 
 
@@ -118,7 +118,7 @@ async def test_entries_do_not_stay_for_ever(
 ) -> None:
     await truth.read(cache)
     await stored(valkey, 1)
-    assert 0 < valkey.client().ttl(storage_key(ALICE, 1, "expenses?limit=50")) <= 3600
+    assert 0 < valkey.client().ttl(KEY) <= 3600
 
 
 async def test_wiped_it_builds_again(valkey: Valkey, cache: ReplyCache, truth: Truth) -> None:
@@ -207,10 +207,30 @@ async def test_large_and_too_many_replies_are_not_kept(
     monkeypatch.setattr("expenses_service.cache.service.MAX_BODY_BYTES", 4)
     await truth.read(cache)
     monkeypatch.undo()
-    monkeypatch.setattr("expenses_service.cache.service.MAX_PENDING_PUTS", 0)
+    monkeypatch.setattr("expenses_service.cache.repository.MAX_PENDING_PUTS", 0)
     await truth.read(cache)
     await asyncio.sleep(0.1)
     assert valkey.client().dbsize() == 0
+
+
+async def test_reads_that_come_together_each_find_their_own(
+    valkey: Valkey, cache: ReplyCache
+) -> None:
+    """More than go in one trip."""
+    built: list[int] = []
+
+    async def read(number: int) -> bytes:
+        async def build() -> Built:
+            built.append(number)
+            return Built(1, str(number).encode())
+
+        return (await cache.get_or_build(user_id(number), 1, "expenses", build)).body
+
+    for _ in range(2):
+        bodies = await asyncio.gather(*map(read, range(1, 41)))
+        assert bodies == [str(number).encode() for number in range(1, 41)]
+        await stored(valkey, 40)
+    assert sorted(built) == list(range(1, 41))
 
 
 async def test_what_build_raises_comes_through_and_is_not_kept(

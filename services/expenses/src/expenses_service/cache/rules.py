@@ -15,9 +15,9 @@ def entity_tag(user_id: UUID, version: int, query_key: str) -> str:
     return opaque_etag(REPRESENTATION, user_id, version, query_key)
 
 
-def storage_key(user_id: UUID, version: int, query_key: str) -> str:
+def storage_key(user_id: UUID, version: int, etag: str) -> str:
     """The key in Redis; user and version stand in it in clear, so that an operator can read it."""
-    tag = entity_tag(user_id, version, query_key).strip('"')
+    tag = etag.strip('"')
     return f"reply:{REPRESENTATION}:{user_id.hex}:{version}:{tag}"
 
 

@@ -1,6 +1,5 @@
 """Serves a reply from the cache under a confirmed data version, or builds and keeps it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from expenses_service.cache.rules import entity_tag, pack, storage_key, unpack
 
 TTL_SECONDS = 3600
 MAX_BODY_BYTES = 1024 * 1024
-MAX_PENDING_PUTS = 64
 
 
 def _nothing(_: str) -> bool:
@@ -26,7 +24,6 @@ class ReplyCache:
 
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store
-        self._puts: set[asyncio.Task[None]] = set()
         self.replies = {"same": 0, "memory": 0, "hit": 0, "miss": 0}
 
     @property
@@ -52,34 +49,23 @@ class ReplyCache:
             self.replies["same"] += 1
             return Reply(etag, b"", version)
         if self._store is not None:
-            value = await self._store.get(storage_key(user_id, version, query_key))
+            value = await self._store.get(storage_key(user_id, version, etag))
             body = unpack(etag, value) if value is not None else None
             if body is not None:
                 self.replies["hit"] += 1
                 return Reply(etag, body, version)
         self.replies["miss"] += 1
         built = await build()
-        tag = entity_tag(user_id, built.version, query_key)
-        reply = Reply(tag, built.body, built.version)
-        self._keep(storage_key(user_id, built.version, query_key), reply)
-        return reply
-
-    def _keep(self, key: str, reply: Reply) -> None:
-        """Store in the background: no request waits for it, and too many at once are dropped."""
-        if self._store is None or not self._store.usable:
-            return
-        if len(reply.body) > MAX_BODY_BYTES or len(self._puts) >= MAX_PENDING_PUTS:
-            return
-        put = asyncio.create_task(
-            self._store.put(key, pack(reply.etag, reply.body), TTL_SECONDS), name="cache-put"
-        )
-        self._puts.add(put)
-        put.add_done_callback(self._puts.discard)
+        if built.version != version:
+            etag = entity_tag(user_id, built.version, query_key)
+        if self._store is not None and len(built.body) <= MAX_BODY_BYTES:
+            key = storage_key(user_id, built.version, etag)
+            self._store.put(key, pack(etag, built.body), TTL_SECONDS)
+        return Reply(etag, built.body, built.version)
 
     async def close(self) -> None:
         """Finish what is being stored and close the connections."""
         if self._store is not None:
-            await asyncio.gather(*self._puts)
             await self._store.close()
 
 

@@ -1,10 +1,11 @@
 """Which expenses a list, a summary or an export is about."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache, cached_property
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -90,14 +91,28 @@ class Filters(BaseModel):
 
     def canonical(self, *, without: Collection[str] = ()) -> str:
         """The same text for the same parameters in any order, as a query (RFC 3986)."""
-        sent = self.model_dump(by_alias=True, exclude_none=True, exclude=set(without))
-        return urlencode(sorted((name, _text(value)) for name, value in sent.items()), safe=",")
+        return "&".join(part for name, part in self.parts.items() if name not in without)
+
+    @cached_property
+    def parts(self) -> Mapping[str, str]:
+        """What is asked for, each as `name=value`, in the order of the names."""
+        given = [(alias, getattr(self, name)) for alias, name in _names(type(self))]
+        return {
+            alias: f"{alias}={quote_plus(_text(value), safe=',')}"
+            for alias, value in given
+            if value is not None
+        }
 
     def monthly(self) -> bool:
         """Whether the sums of whole months by category, currency and kind tell all of it."""
-        asked = {name for name, value in self if value is not None} & Filters.model_fields.keys()
+        asked = {name for name in Filters.model_fields if getattr(self, name) is not None}
         whole = {"from_", "to", "category", "currency", "kind"}
         return asked <= whole and _whole_months(self.from_, self.to)
+
+
+@cache
+def _names(model: type[Filters]) -> Sequence[tuple[str, str]]:
+    return sorted((field.alias or name, name) for name, field in model.model_fields.items())
 
 
 def _whole_months(first: date | None, last: date | None) -> bool:

@@ -13,4 +13,4 @@ def keyed(request: Request, principal: Principal, body: bytes = b"") -> KeyedReq
     if key is None:
         return None
     digest = fingerprint(request.scope["query_string"], body)
-    return KeyedRequest(principal.user_id, request.method, request.url.path, key, digest)
+    return KeyedRequest(principal.user_id, request.method, request.scope["path"], key, digest)
