@@ -1,6 +1,7 @@
 """Traces by OTLP: sent when an endpoint is set, and no request waits for a collector."""
 
 import gzip
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -98,8 +99,17 @@ def test_no_span_has_what_is_private(traced: Stack, collector: Collector) -> Non
     assert not [body for _, body in collector.calls if b"planted" in body]
 
 
-def test_a_collector_that_is_not_there_costs_no_request(tmp_path: Path) -> None:
-    dead = f"http://127.0.0.1:{free_port()}"
+@pytest.fixture(params=["not there", "hangs"])
+def dead(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A collector's address at which nobody answers."""
+    if request.param == "not there":
+        yield f"http://127.0.0.1:{free_port()}"
+        return
+    with socket.create_server(("127.0.0.1", 0)) as server:  # connects, and never reads
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_collector_that_is_ill_costs_no_request(tmp_path: Path, dead: str) -> None:
     for stack in run_stack(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=dead):
         for path in ("/api/v1/expenses", "/api/v1/auth/me"):
             assert {stack.client.get(path).status_code for _ in range(50)} == {200}

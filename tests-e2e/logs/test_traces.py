@@ -1,70 +1,27 @@
 """One trace from the gateway through a service to Postgres and Redis, on a stack that has a collector."""
 
-import gzip
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from actors import AUTH, EXPENSES, PASSWORD, Person, eventually
 from infra.local import bootstrap
 from infra.local.stack import Stack
+from otlp import Collector, Span, collecting
 
 pytestmark = pytest.mark.own_stack
-TRACES = {"auth": "4bf92f3577b34da6a3ce929d0e0e4736", "expenses": "5cf92f3577b34da6a3ce929d0e0e4737"}
-SYSTEMS = (b"postgresql", b"redis")
+CLIENT = "00f067aa0ba902b7"
 PRIVATE = "xylograph"
-
-
-@dataclass
-class Collector:
-    """Keeps what is exported to it."""
-
-    url: str = ""
-    bodies: list[bytes] = field(default_factory=list)
-
-    def tells(self, *texts: bytes) -> bool:
-        """Whether one export has all of these; in protobuf a trace's id is 16 bytes."""
-        return any(all(text in body for text in texts) for body in self.bodies)
 
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    found = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = b"".join(self.pieces())
-            packed = self.headers.get("Content-Encoding") == "gzip"
-            found.bodies.append(gzip.decompress(body) if packed else body)
-            self.send_response(200)
-            self.end_headers()
-
-        def pieces(self) -> Iterator[bytes]:
-            """The body, of a declared length or in chunks (RFC 9112, 7.1)."""
-            if "Content-Length" in self.headers:
-                yield self.rfile.read(int(self.headers["Content-Length"]))
-                return
-            while size := int(self.rfile.readline(), 16):
-                yield self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        yield found
-        server.shutdown()
-        thread.join()
+    with collecting() as collector:
+        yield collector
 
 
 @pytest.fixture(scope="module")
@@ -80,20 +37,57 @@ def traced(collector: Collector) -> Iterator[Stack]:
             shutil.rmtree(data, ignore_errors=True)
 
 
-def test_gateway_service_postgres_and_redis_are_one_trace(traced: Stack, collector: Collector) -> None:
-    ada = Person.signed_in(traced.base_url)
-    ada.record(description=PRIVATE)
-    asked = {"auth": f"{AUTH}/login", "expenses": EXPENSES}
-    for service, trace in TRACES.items():
-        headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
-        if service == "auth":
-            form = {"email": ada.email, "password": PASSWORD}
-            assert ada.client.post(asked[service], json=form, headers=headers).status_code == 200
-        else:
-            assert ada.client.get(f"{EXPENSES}?q={PRIVATE}", headers=headers).status_code == 200
-        number = bytes.fromhex(trace)
-        eventually(lambda number=number: collector.tells(number, b"gateway"))
-        for system in SYSTEMS:
-            eventually(lambda s=system, number=number, of=service: collector.tells(number, of.encode(), s))
+@pytest.fixture
+def ada(traced: Stack) -> Person:
+    return Person.signed_in(traced.base_url)
+
+
+def call(person: Person, kind: str, headers: dict[str, str]) -> httpx.Response:
+    """A request of this kind that asks Postgres, and Redis where there is one to ask."""
+    client = person.client
+    if kind == "sign-in":
+        form = {"email": person.email, "password": PASSWORD}
+        return client.post(f"{AUTH}/login", json=form, headers=headers)
+    if kind == "search":
+        return client.get(f"{EXPENSES}?q={PRIVATE}", headers=headers)
+    if kind == "list":
+        return client.get(f"{EXPENSES}?limit=7", headers=headers)
+    rows = f"amount,currency,description\n1.00,EUR,{PRIVATE}\n"
+    csv = headers | {"Content-Type": "text/csv"}
+    return client.post(f"{EXPENSES}/import", content=rows.encode(), headers=csv)
+
+
+CALLS = {
+    "sign-in": ("auth", {"BEGIN", "SELECT", "COMMIT", "PIPELINE"}),
+    "search": ("expenses", {"BEGIN", "SELECT", "COMMIT", "GET"}),
+    "list": ("expenses", {"SELECT", "GET"}),
+    "import": ("expenses", {"BEGIN", "COPY", "COMMIT"}),
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_each_span_leads_back_to_the_gateway_and_the_client(
+    ada: Person, collector: Collector, kind: str
+) -> None:
+    service, names = CALLS[kind]
+    trace = f"{list(CALLS).index(kind) + 1:032x}"
+    answer = call(ada, kind, {"traceparent": f"00-{trace}-{CLIENT}-01"})
+    assert answer.status_code == 200, answer.text
+    eventually(lambda: names <= {span.name for span in collector.spans(trace)})
+    eventually(lambda: any(span.service == "gateway" for span in collector.spans(trace)))
+    spans = {span.id: span for span in collector.spans(trace)}
+    for span in spans.values():
+        if span.service != "gateway":
+            way = [each.service for each in back(span, spans)]
+            assert way == sorted(way, key=[service, "gateway"].index), way
+            assert {*way} == {service, "gateway"}
     assert not collector.tells(PRIVATE.encode())
     assert not collector.tells(ada.email.encode())
+
+
+def back(span: Span, spans: dict[str, Span]) -> Iterator[Span]:
+    """The span and those above it, up to the one that the client named."""
+    yield span
+    while span.parent != CLIENT:
+        span = spans[span.parent]
+        yield span

@@ -126,24 +126,28 @@ async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterato
 
 
 def _unavailable(error: BaseException) -> Unavailable:
-    log.warning("database_unavailable", reason=_reason(error))
-    kind = SchemaAbsent if _sqlstate(error) in _ABSENT_CODES else Unavailable
-    return kind(retry_after=2)
+    reason = _reason(error)
+    log.warning("database_unavailable", reason=reason)
+    kind = SchemaAbsent if sqlstate(error) in _ABSENT_CODES else Unavailable
+    return kind(retry_after=2, cause=f"postgres: {reason}")
 
 
 def _reason(error: BaseException) -> str:
-    """The SQLSTATE or the class: a driver's message may quote a row."""
-    return _sqlstate(error) or type(error).__name__
+    """The SQLSTATE or the driver's class: its message may quote a row."""
+    if isinstance(error, PoolTimeoutError):
+        return "no free connection"
+    origin = getattr(error, "orig", None) or error
+    return sqlstate(error) or type(origin.__cause__ or origin).__name__
 
 
 def _is_passing(error: DBAPIError) -> bool:
-    code = _sqlstate(error)
+    code = sqlstate(error)
     if code is None:
         return error.connection_invalidated
     return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES | _ABSENT_CODES
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """The five characters, from the driver's error or the one that wraps it."""
     for layer in (error, getattr(error, "orig", None), getattr(error, "__cause__", None)):
         code = getattr(layer, "sqlstate", None)

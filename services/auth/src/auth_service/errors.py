@@ -45,16 +45,25 @@ class RateLimit:
 
 
 class ServiceError(Exception):
-    """`extensions` become members of the problem document (RFC 9457, section 3.2)."""
+    """`extensions` become members of the problem document (RFC 9457, section 3.2).
+
+    `cause` is for the log alone: which part failed and how, in no words of a client or a row.
+    """
 
     code: ClassVar[str] = "internal_error"
     default_detail: ClassVar[str] = "Something went wrong on our side."
 
     def __init__(
-        self, detail: str | None = None, *, errors: Sequence[FieldError] = (), **extensions: object
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        cause: str | None = None,
+        **extensions: object,
     ) -> None:
         self.detail = detail or self.default_detail
         self.errors = tuple(errors)
+        self.cause = cause
         self.extensions = extensions
         super().__init__(self.detail)
 

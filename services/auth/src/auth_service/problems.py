@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): the one place that knows which error has which status."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -60,6 +61,13 @@ PLAIN: Mapping[int, tuple[str, str]] = {
     503: (Unavailable.code, Unavailable.default_detail),
     504: ("gateway_timeout", "The service behind the gateway did not answer in time."),
 }
+# Why the gateway had to answer itself, for the log.
+GATEWAY: Mapping[int, str] = {
+    404: "no such route",
+    502: "the server that it chose cannot be reached, or broke off",
+    503: "no server of the service is ready",
+    504: "no answer in time",
+}
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -117,9 +125,17 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", "unknown"))
 
 
-def _tell(request: Request, code: str) -> None:
-    """Have the request's log line name its problem."""
-    request.scope.setdefault("state", {})["problem"] = code
+def _tell(request: Request, code: str, cause: str | None = None) -> None:
+    """Have the request's log line name its problem, and what is known of its cause."""
+    state = request.scope.setdefault("state", {})
+    state["problem"] = code
+    state["cause"] = cause or state.get("cause")
+
+
+def _cause_of(error: ServiceError) -> str | None:
+    """For the log: what the error says of it, or how often which code is in `errors`."""
+    codes = Counter(each.code for each in error.errors)
+    return error.cause or ", ".join(f"{code} {n}" for code, n in codes.items()) or None
 
 
 def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
@@ -137,7 +153,7 @@ def respond(members: Mapping[str, object], headers: Mapping[str, str] | None = N
 
 def response_of(error: ServiceError, request: Request, instance: str | None = None) -> Response:
     """The response that answers `request` with `error`; `instance` in place of its path."""
-    _tell(request, error.code)
+    _tell(request, error.code, _cause_of(error))
     retry_after = error.extensions.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     limit = error.extensions.get("rate_limit")
@@ -162,6 +178,7 @@ async def problem_for_gateway(status: int, request: Request, url: str = "/") -> 
     """The document for an error of the gateway itself; `url` is what its client asked for."""
     known = status if status in PLAIN else int(HTTPStatus.INTERNAL_SERVER_ERROR)
     code, detail = PLAIN[known]
+    _tell(request, code, f"gateway: {GATEWAY.get(known, 'refused by itself')}")
     instance = urlsplit(url).path or "/"
     return respond(
         document(known, code, detail, instance=instance, request_id=request_id_of(request))

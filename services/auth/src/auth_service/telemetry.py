@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from auth_service import SERVICE, __version__, deadline
+from auth_service.database import sqlstate
 from auth_service.metrics import Metrics
 from auth_service.problems import plain
 from auth_service.trace_context import trace_id
@@ -109,7 +110,7 @@ class Telemetry:
         except ClientDisconnect:
             log.debug("client_gone")
         except Exception as error:  # noqa: BLE001 - the last place that can answer
-            _log_unexpected(error)
+            scope["state"]["cause"] = _log_unexpected(error)
             if status == CLIENT_GONE:
                 await plain(500, Request(scope))(scope, receive, send_with_id)
         finally:
@@ -128,6 +129,7 @@ class Telemetry:
             status=status,
             duration_ms=round(seconds * 1000, 3),
             problem=scope["state"].get("problem"),
+            cause=scope["state"].get("cause"),
             user_id=scope["state"].get("user_id"),
             session_id=scope["state"].get("session_id"),
         )
@@ -138,11 +140,20 @@ def _request_id(headers: Headers) -> str:
     return given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
-def _log_unexpected(error: Exception) -> None:
-    """Class and places, not the message."""
+def _log_unexpected(error: Exception) -> str:
+    """Class, SQLSTATE and places, not the message; the first two are returned.
+
+    The places are ours and the last one: between them a library may have dozens.
+    """
+    state = sqlstate(error)
     frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames[:-1] if "site-packages" not in frame.filename]
     log.error(
         "unexpected_error",
         error=type(error).__qualname__,
-        places=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+        sqlstate=state,
+        places=[
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours[-12:], *frames[-1:])
+        ],
     )
+    return " ".join(filter(None, (type(error).__qualname__, state)))

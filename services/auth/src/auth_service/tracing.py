@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from asyncpg.transaction import Transaction
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -49,7 +50,13 @@ class Tracing:
         """Trace what goes to Postgres by `engine`, and to Redis; at the end send what waits."""
         self._follow(engine)
         try:
-            with self._around(Redis, "execute_command"), self._around(Pipeline, "execute"):
+            with (
+                self._around(Redis, "execute_command", _of_redis),
+                self._around(Pipeline, "execute", _of_redis),
+                self._around(Transaction, "start", _as("BEGIN")),
+                self._around(Transaction, "commit", _as("COMMIT")),
+                self._around(Transaction, "rollback", _as("ROLLBACK")),
+            ):
                 yield
         finally:
             await asyncio.to_thread(self._provider.shutdown)
@@ -63,8 +70,7 @@ class Tracing:
 
     def _follow(self, engine: AsyncEngine) -> None:
         def before(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-            word = _WORD.match(statement)
-            connection.info[_SPAN] = self._begin(word[1].upper() if word else "SQL", "postgresql")
+            connection.info[_SPAN] = self._begin(*_of_postgres(statement))
 
         def after(connection: Connection, *_: object) -> None:
             _end(connection.info.pop(_SPAN, None))
@@ -79,13 +85,14 @@ class Tracing:
         event.listen(engine.sync_engine, "handle_error", failed)
 
     @contextmanager
-    def _around(self, client: type[Any], method: str) -> Iterator[None]:
+    def _around(
+        self, client: type[Any], method: str, named: Callable[..., tuple[str, str]]
+    ) -> Iterator[None]:
         """Every call of an asynchronous method is a span until the block ends."""
         call: Callable[..., Awaitable[Any]] = getattr(client, method)
 
-        async def traced(this: object, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Redis's
-            name = "PIPELINE" if client is Pipeline else str(args[0]).upper()
-            span = self._begin(name, "redis")
+        async def traced(this: object, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - theirs
+            span = self._begin(*named(*args))
             try:
                 answer = await call(this, *args, **options)
             except BaseException as error:
@@ -99,6 +106,20 @@ class Tracing:
             yield
         finally:
             setattr(client, method, call)
+
+
+def _of_redis(command: object = "PIPELINE", *_: object) -> tuple[str, str]:
+    return str(command).upper(), "redis"
+
+
+def _of_postgres(statement: str, *_: object) -> tuple[str, str]:
+    word = _WORD.match(statement)
+    return (word[1].upper() if word else "SQL"), "postgresql"
+
+
+def _as(name: str) -> Callable[..., tuple[str, str]]:
+    """For a method that asks Postgres this one thing."""
+    return lambda *_: (name, "postgresql")
 
 
 def _end(span: Span | None, error: BaseException | None = None) -> None:

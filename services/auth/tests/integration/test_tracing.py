@@ -1,5 +1,6 @@
 """Spans of a request, of Postgres and of Redis, as a collector gets them; none waits for it."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -37,13 +38,19 @@ class Collector:
 
 
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+def collector(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Collector]:
     found = Collector()
+    manner, over = getattr(request, "param", "works"), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             found.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
+            if manner == "hangs":
+                over.wait(30)
+                return
+            self.send_response(500 if manner == "refuses" else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -55,6 +62,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         found.url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv(ENDPOINT, found.url)
         yield found
+        over.set()
         server.shutdown()
         thread.join()
 
@@ -116,6 +124,17 @@ async def test_a_collector_that_is_not_there_costs_no_request(
     async with started(settings) as app, client_of(app) as client:
         answers = [await client.get("/api/v1/auth/docs") for _ in range(20)]
     assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("collector", ["refuses", "hangs"], indirect=True)
+async def test_a_collector_that_is_ill_costs_no_request_and_no_end(
+    settings: Settings, collector: Collector
+) -> None:
+    async with asyncio.timeout(20):  # of which the end, with what waits, takes two
+        async with started(settings) as app, client_of(app) as client:
+            answers = [await client.get("/api/v1/auth/docs") for _ in range(20)]
+            assert {answer.status_code for answer in answers} == {200}
+    assert collector.bodies, "it was asked"
 
 
 def test_who_has_no_collector_loads_nothing_that_sends() -> None:

@@ -71,14 +71,14 @@ class Database:
             OSError,
             TimeoutError,
         ) as error:
-            raise unavailable(error) from error
+            raise unavailable(error, "pool") from error
         try:
             async with _deadline(connection, seconds), connection.begin():
                 yield connection
         except (DBAPIError, asyncpg.PostgresError) as error:
             if not _is_passing(error):
                 raise
-            raise unavailable(error) from error
+            raise unavailable(error, "pool") from error
         finally:
             await connection.close()
 
@@ -144,32 +144,39 @@ async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterato
         timer.cancel()
 
 
-def explained(error: Exception) -> Exception:
-    """What to raise for one of DRIVER_ERRORS: Unavailable for what passes, else the error."""
+def explained(error: Exception, connections: str) -> Exception:
+    """What to raise for one of DRIVER_ERRORS: Unavailable for what passes, else the error.
+
+    `connections` says for the log which ones it came by.
+    """
     if isinstance(error, asyncpg.PostgresError) and not _is_passing(error):
         return error
-    return unavailable(error)
+    return unavailable(error, connections)
 
 
-def unavailable(error: BaseException) -> Unavailable:
+def unavailable(error: BaseException, connections: str) -> Unavailable:
     """The refusal for the time being, which the log explains."""
-    log.warning("database_unavailable", reason=_reason(error))
-    return Unavailable(retry_after=2)
+    reason = _reason(error)
+    log.warning("database_unavailable", reason=reason, connections=connections)
+    return Unavailable(retry_after=2, cause=f"postgres, {connections}: {reason}")
 
 
 def _reason(error: BaseException) -> str:
-    """The SQLSTATE or the class: a driver's message may quote a row."""
-    return _sqlstate(error) or type(error).__name__
+    """The SQLSTATE or the driver's class: its message may quote a row."""
+    if isinstance(error, PoolTimeoutError):
+        return "no free connection"
+    origin = getattr(error, "orig", None) or error
+    return sqlstate(error) or type(origin.__cause__ or origin).__name__
 
 
 def _is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
-    code = _sqlstate(error)
+    code = sqlstate(error)
     if code is None:
         return isinstance(error, DBAPIError) and error.connection_invalidated
     return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """The five characters, from the driver's error or the one that wraps it."""
     for layer in (error, getattr(error, "orig", None), getattr(error, "__cause__", None)):
         code = getattr(layer, "sqlstate", None)

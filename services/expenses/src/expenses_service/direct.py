@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from expenses_service.database import DRIVER_ERRORS, explained
+from expenses_service.database import DRIVER_ERRORS, explained, unavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -39,11 +39,11 @@ class Direct:
             async with asyncio.timeout(WAIT_SECONDS if self._room.locked() else None):
                 await self._room.acquire()
         except TimeoutError as error:
-            raise explained(error) from error
+            raise unavailable(error, "direct, all in use") from error
         try:
             return await self._fetch(statement, arguments)
         except DRIVER_ERRORS as error:
-            raise explained(error) from error
+            raise explained(error, "direct") from error
         finally:
             self._room.release()
 

@@ -45,7 +45,8 @@ class RequestLog:
             f' "duration_ms": {seconds * 1000:.3f}, "user_id": {_or_null(state.get("user_id"))},'
             f' "session_id": {_or_null(state.get("session_id"))},'
             f' "trace_id": {_or_null(state["trace_id"])},'
-            f' "problem": {_or_null(state.get("problem"))}, "event": "request",'
+            f' "problem": {_or_null(state.get("problem"))},'
+            f' "cause": {_or_null(state.get("cause"))}, "event": "request",'
             f' "request_id": {quoted(state["request_id"])},'
             f' "level": "{"debug" if quiet else "info"}", "ts": "{_now()}", {_END}'
         )

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from expenses_service import SERVICE, __version__
+from expenses_service.database import sqlstate
 from expenses_service.metrics import Metrics
 from expenses_service.problems import plain
 from expenses_service.request_log import RequestLog
@@ -119,7 +120,7 @@ class Telemetry:
         except ClientDisconnect:
             log.debug("client_gone")
         except Exception as error:  # noqa: BLE001 - the last place that can answer
-            _log_unexpected(error)
+            scope["state"]["cause"] = _log_unexpected(error)
             if status == CLIENT_GONE:
                 await plain(500, Request(scope))(scope, receive, send_with_id)
         finally:
@@ -137,11 +138,20 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return uuid4().hex.encode()
 
 
-def _log_unexpected(error: Exception) -> None:
-    """Class and places, not the message."""
+def _log_unexpected(error: Exception) -> str:
+    """Class, SQLSTATE and places, not the message; the first two are returned.
+
+    The places are ours and the last one: between them a library may have dozens.
+    """
+    state = sqlstate(error)
     frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames[:-1] if "site-packages" not in frame.filename]
     log.error(
         "unexpected_error",
         error=type(error).__qualname__,
-        places=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+        sqlstate=state,
+        places=[
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours[-12:], *frames[-1:])
+        ],
     )
+    return " ".join(filter(None, (type(error).__qualname__, state)))

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import asyncpg
+from asyncpg.transaction import Transaction
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -53,6 +55,10 @@ class Tracing:
             with (
                 self._around(ReplyStore, "get", _of_redis),
                 self._around(Direct, "fetch", _of_postgres),
+                self._around(asyncpg.Connection, "copy_to_table", _as("COPY")),
+                self._around(Transaction, "start", _as("BEGIN")),
+                self._around(Transaction, "commit", _as("COMMIT")),
+                self._around(Transaction, "rollback", _as("ROLLBACK")),
             ):
                 yield
         finally:
@@ -112,6 +118,11 @@ def _of_redis(_: str) -> tuple[str, str]:
 def _of_postgres(statement: str, *_: object) -> tuple[str, str]:
     word = _WORD.match(statement)
     return (word[1].upper() if word else "SQL"), "postgresql"
+
+
+def _as(name: str) -> Callable[..., tuple[str, str]]:
+    """For a method that asks Postgres this one thing."""
+    return lambda *_: (name, "postgresql")
 
 
 def _end(span: Span | None, error: BaseException | None = None) -> None:

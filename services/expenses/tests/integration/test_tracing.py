@@ -1,5 +1,6 @@
 """Spans of a request, of Postgres and of Redis, as a collector gets them; none waits for it."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -38,13 +39,19 @@ class Collector:
 
 
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+def collector(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Collector]:
     found = Collector()
+    manner, over = getattr(request, "param", "works"), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             found.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
+            if manner == "hangs":
+                over.wait(30)
+                return
+            self.send_response(500 if manner == "refuses" else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -56,6 +63,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         found.url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv(ENDPOINT, found.url)
         yield found
+        over.set()
         server.shutdown()
         thread.join()
 
@@ -97,6 +105,22 @@ async def test_a_read_is_one_trace_to_postgres_and_redis(
         assert not [body for body in collector.bodies if private in body]
 
 
+async def test_an_import_tells_of_its_copy_and_of_the_ends_of_its_transaction(
+    settings: Settings, signing_key: SigningKey, collector: Collector
+) -> None:
+    token = signing_key.token(access_claims(user_id(1)))
+    rows = b"amount,currency,description\n1.00,EUR,planted\n"
+    headers = HEADERS | {"Content-Type": "text/csv"}
+    async with running(settings) as app, client_of(app, token) as client:
+        answer = await client.post("/api/v1/expenses/import", content=rows, headers=headers)
+    assert answer.json()["created"] == 1
+    spans = sorted(collector.spans(), key=lambda span: span.start_time_unix_nano)
+    (root,) = [span for span in spans if span.name == "POST /api/v1/expenses/import"]
+    told = [span.name for span in spans if span.parent_span_id == root.span_id]
+    assert (told[0], told[-1], told.count("COPY")) == ("BEGIN", "COMMIT", 1)
+    assert not [body for body in collector.bodies if b"planted" in body]
+
+
 async def test_without_a_trace_it_begins_one_that_the_log_names(
     settings: Settings, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +141,17 @@ async def test_a_collector_that_is_not_there_costs_no_request(
     async with running(settings) as app, client_of(app) as client:
         answers = [await client.get("/api/v1/currencies") for _ in range(20)]
     assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("collector", ["refuses", "hangs"], indirect=True)
+async def test_a_collector_that_is_ill_costs_no_request_and_no_end(
+    settings: Settings, collector: Collector
+) -> None:
+    async with asyncio.timeout(20):  # of which the end, with what waits, takes two
+        async with running(settings) as app, client_of(app) as client:
+            answers = [await client.get("/api/v1/currencies") for _ in range(20)]
+            assert {answer.status_code for answer in answers} == {200}
+    assert collector.bodies, "it was asked"
 
 
 def test_who_has_no_collector_loads_nothing_that_sends() -> None:

@@ -10,6 +10,7 @@ from expenses_service.request_log import FLUSH_SECONDS, RequestLog
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 STATE = {
     "request_id": "r", "user_id": "u", "session_id": "s", "trace_id": TRACE, "problem": "conflict",
+    "cause": "why",
 }  # fmt: skip
 
 
@@ -30,8 +31,8 @@ async def test_a_line_has_what_was_agreed(capsys: pytest.CaptureFixture[str]) ->
         "duration_ms": 1.234,
     }  # fmt: skip
     assert second["path"] == '/"\\\n\u2028é'
-    unknown = ("route", "user_id", "session_id", "trace_id", "problem")
-    assert [second[name] for name in unknown] == [None] * 5
+    unknown = ("route", "user_id", "session_id", "trace_id", "problem", "cause")
+    assert [second[name] for name in unknown] == [None] * 6
 
 
 async def test_lines_come_by_themselves_and_once(capsys: pytest.CaptureFixture[str]) -> None:

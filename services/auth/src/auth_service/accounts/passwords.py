@@ -36,7 +36,7 @@ class PasswordPool:
     async def turn(self) -> AsyncIterator[None]:
         """The right to one thread for as long as the block lasts. Raises Busy."""
         if self._room == 0:
-            raise Busy(retry_after=1)
+            raise Busy(retry_after=1, cause="passwords: no place in line")
         self._room -= 1
         try:
             await self._wait()
@@ -52,7 +52,7 @@ class PasswordPool:
             async with asyncio.timeout(at_most(WAIT_SECONDS)):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Busy(retry_after=1) from None
+            raise Busy(retry_after=1, cause="passwords: no turn in time") from None
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread, in a turn of its own. Raises Busy."""

@@ -62,7 +62,11 @@ class KeyStore:
     async def ready(self) -> None:
         """Raises KeysUnavailable while there is no key to sign with, or stored ones do not open."""
         if self._current is None or isinstance(self._failure, KeyEncryptionKeyWrong):
-            raise KeysUnavailable(retry_after=1)
+            raise self._unavailable()
+
+    def _unavailable(self) -> KeysUnavailable:
+        reason = type(self._failure).__name__ if self._failure else "not read yet"
+        return KeysUnavailable(retry_after=1, cause=f"signing keys: {reason}")
 
     def held(self) -> Sequence[StoredKey]:
         """Those in memory, for metrics."""
@@ -72,14 +76,14 @@ class KeyStore:
         """The public keys as a JWK Set has them this very second. Raises KeysUnavailable."""
         await self._freshen()
         if not self._keys:
-            raise KeysUnavailable(retry_after=1)
+            raise self._unavailable()
         keys = deadlines.published(self.held(), datetime.now(UTC))
         return [key.public_jwk for key in keys]
 
     def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
         """A token of type `kind`; 2 ms. Raises KeysUnavailable."""
         if self._current is None:
-            raise KeysUnavailable(retry_after=1)
+            raise self._unavailable()
         return tokens.sign(self._current, kind, claims)
 
     async def verify(self, token: str, kind: str, *, long_lived: bool = False) -> dict[str, Any]:
@@ -94,13 +98,13 @@ class KeyStore:
 
         """
         if not self._keys:
-            raise KeysUnavailable(retry_after=1)
+            raise self._unavailable()
         find = self._public.get if long_lived else self._find_published
         try:
             return tokens.verify(token, kind, find)
         except UnknownKid:
             if not await self._freshen():
-                raise KeysUnavailable(retry_after=1) from None
+                raise self._unavailable() from None
         return tokens.verify(token, kind, find)
 
     def _find_published(self, kid: str) -> VerifyingKey | None:
@@ -142,7 +146,7 @@ class KeyStore:
 
         """
         if self._current is None:
-            raise KeysUnavailable(retry_after=1)
+            raise self._unavailable()
         old = self._current.kid
         await life.rotate(self._database, self._key_encryption_key, old)
         snapshot = await self._read()

@@ -159,8 +159,9 @@ async def available() -> AsyncIterator[None]:
         async with asyncio.timeout(at_most(TOGETHER_SECONDS)):
             yield
     except (RedisError, OSError, TimeoutError) as error:
-        log.warning("sessions_unavailable", reason=type(error).__name__)
-        raise SessionsUnavailable(retry_after=2) from error
+        reason = type(error).__name__
+        log.warning("sessions_unavailable", reason=reason)
+        raise SessionsUnavailable(retry_after=2, cause=f"redis sessions: {reason}") from error
 
 
 def _key(session_id: UUID) -> str:

@@ -158,7 +158,8 @@ async def _standing_user(resources: Resources, claims: RefreshClaims | AccessCla
         revoked = await revocations.is_revoked(connection, claims.session_id)
         user = await accounts.find_user(connection, claims.user_id)
     if revoked or user is None or user.disabled_at is not None:
-        raise SessionRevoked
+        why = "ended" if revoked else "account closed" if user is None else "account disabled"
+        raise SessionRevoked(cause=f"session {claims.session_id} of {claims.user_id}: {why}")
     return user
 
 
@@ -191,7 +192,7 @@ async def standing(resources: Resources, claims: AccessClaims) -> User:
     """
     user = await _standing_user(resources, claims)
     if claims.ver < user.ver:
-        raise SessionRevoked
+        raise SessionRevoked(cause=f"session {claims.session_id} of {user.id}: all were ended")
     return user
 
 

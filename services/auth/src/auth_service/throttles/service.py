@@ -77,4 +77,8 @@ class Throttle:
     def _refusal(self, refusal: Refusal) -> TooManyAttempts:
         self.refusals[refusal.bucket.policy] += 1
         wait = max(1, -(-refusal.wait_ms // 1000))
-        return TooManyAttempts(retry_after=wait, rate_limit=rules.rate_limit(refusal.bucket, wait))
+        return TooManyAttempts(
+            cause=f"throttle {refusal.bucket.policy}",
+            retry_after=wait,
+            rate_limit=rules.rate_limit(refusal.bucket, wait),
+        )

@@ -152,7 +152,10 @@ def _end_of(token: PersonalToken) -> int | None:
 def _refuse_ended(standing: Standing, now: float) -> None:
     """Raises SessionRevoked, TokenExpired."""
     end = _end_of(standing.token)
-    if standing.token.revoked_at is not None or standing.user.disabled_at is not None:
-        raise SessionRevoked
+    token = f"token {standing.token.id} of {standing.user.id}"
+    if standing.token.revoked_at is not None:
+        raise SessionRevoked(cause=f"{token}: revoked")
+    if standing.user.disabled_at is not None:
+        raise SessionRevoked(cause=f"{token}: account disabled")
     if end is not None and int(now) >= end:
         raise TokenExpired

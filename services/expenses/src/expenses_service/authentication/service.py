@@ -83,7 +83,7 @@ class Authenticator:
         """What may have changed since the signature was checked."""
         check_alive(principal, self._clock())
         if self._is_revoked(principal):
-            raise SessionRevoked
+            raise SessionRevoked(cause=f"session {principal.session_id} of {principal.user_id}")
 
     async def _verify(self, text: str) -> _Verified:
         token = read_token(text)

@@ -84,10 +84,12 @@ class KeyRing:
             await self._refresh()
             self._remember_if_unknown(kid)
         if not self.ready():
-            raise KeysUnavailable(retry_after=1)
+            raise KeysUnavailable(retry_after=1, cause="key set: none")
         key = self._keys.get(kid)
         if key is None and not self._last_attempt_ok:
-            raise KeysUnavailable(retry_after=int(RETRY_WITH_COPY_SECONDS))
+            raise KeysUnavailable(
+                retry_after=int(RETRY_WITH_COPY_SECONDS), cause="key set: not renewed, kid unknown"
+            )
         return key
 
     def _worth_asking(self, kid: str) -> bool:

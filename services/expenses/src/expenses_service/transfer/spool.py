@@ -48,7 +48,7 @@ class Spool:
             if error.errno not in _FULL:
                 raise
             log.warning("spool_full", size=self.size)
-            raise Unavailable(retry_after=10) from error
+            raise Unavailable(retry_after=10, cause="disk of spools") from error
 
     def digest(self) -> bytes:
         """Of all that was written."""
