@@ -63,8 +63,8 @@ async def test_no_entity_tag_of_a_lost_future_means_another(
     token = signing_key.token(access_claims(user_id(1)))
     async with running(settings) as app, client_of(app, token) as ada:
         lunch, kept = await made(ada), await made(ada, description="Tea")
-        reads = (PATH, SUMMARY, FEED, f"{PATH}/export", f"{PATH}/archive")
-        reads += (url(lunch), f"{url(lunch)}/history")
+        files = (f"{PATH}/export", f"{PATH}/archive")
+        reads = (PATH, SUMMARY, FEED, *files, url(lunch), f"{url(lunch)}/history")
         restore = await backup(owner)
         kept_tag = (await ada.get(url(kept))).headers["etag"]
         lost_tag = await patched(ada, lunch, "20.00")

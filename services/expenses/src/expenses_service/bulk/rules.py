@@ -125,7 +125,7 @@ def refused(error: ServiceError, operation: str, member: str) -> Outcome:
     )
     inside = member if isinstance(error, ExternalIdTaken) else ""
     place = f"{operation}{inside}{_BLAMED.get(type(error), '')}"
-    told = type(error)(error.detail, errors=placed, **error.extensions)
+    told = type(error)(error.detail, errors=placed, cause=error.cause, **error.extensions)
     blamed = placed or (FieldError(error.code, error.detail, pointer=place),)
     return Outcome(error=told, blamed=blamed)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Any, Final
 
 from expenses_service.categories.rules import SLUG_PATTERN, Category, added, brought_back, merge
 from expenses_service.errors import FieldError, ValidationFailed
@@ -71,7 +71,7 @@ def refused_file(faults: Iterable[Fault]) -> ValidationFailed:
 def refused_rows(result: Imported) -> ValidationFailed:
     """Rows that are not valid, in a file that shall go in as a whole or not at all."""
     detail = f"{result.failed} rows are not valid, so nothing was imported; see errors."
-    nothing = {"created": 0, "updated": 0, "unchanged": 0, "failed": result.failed}
+    nothing: dict[str, Any] = {"created": 0, "updated": 0, "unchanged": 0, "failed": result.failed}
     return ValidationFailed(detail, errors=_errors(result.errors), **nothing)
 
 
