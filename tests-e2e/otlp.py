@@ -80,8 +80,8 @@ def _spans(body: bytes) -> Iterator[Span]:
         names = {each[1].decode(): _members(each[2]).get(1, b"") for each in attributes}
         for scope_spans in _all(resource_spans, 2):
             for span in map(_members, _all(scope_spans, 2)):
-                ids = (span.get(number, b"").hex() for number in (1, 2, 4))
-                yield Span(names["service.name"].decode(), *ids, span[5].decode())
+                trace, own, parent = (span.get(number, b"").hex() for number in (1, 2, 4))
+                yield Span(names["service.name"].decode(), trace, own, parent, span[5].decode())
 
 
 def _all(message: bytes, number: int) -> list[bytes]:

@@ -10,13 +10,13 @@ import pytest
 
 from infra.local import bootstrap
 
-GATEWAY = {
+GATEWAY: dict[str, object] = {
     "DownstreamStatus": 503, "Duration": 12_345_678, "OriginStatus": 0, "RequestMethod": "GET",
     "RequestPath": "/api/v1/expenses", "RouterName": "public@file -> expenses-reads@file",
     "ServiceAddr": "127.0.0.1:8001", "StartUTC": "2026-11-26T08:00:00.100000000Z",
     "time": "2026-11-26T08:00:00Z", "level": "info", "msg": "",
 }  # fmt: skip
-COMMON = {"service": "expenses", "version": "0.1.0", "request_id": "r-1"}
+COMMON: dict[str, object] = {"service": "expenses", "version": "0.1.0", "request_id": "r-1"}
 WARNING = COMMON | {
     "ts": "2026-11-26T08:00:00.105Z", "level": "warning", "event": "database_unavailable",
     "reason": "57P01", "connections": "direct", "user_id": "u",
