@@ -152,8 +152,8 @@ async def all_at_work(
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=base_url, limits=limits, trust_env=False) as http:
         working = [
-            Client(f"{user.name}-{number}", user, http, record, random.Random(f"{seed} {place} {number}"))
+            Client(f"{user.name}.{number}", user, http, record, random.Random(f"{seed} {place} {number}"))
             for place, user in enumerate(users)
-            for number in range(clients)
+            for number in range(1, clients + 1)
         ]
         await asyncio.gather(*(client.live(end, calls) for client in working))

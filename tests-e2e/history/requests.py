@@ -120,8 +120,12 @@ def _perhaps(dice: random.Random, likely: float, make: Callable[[], str]) -> str
 
 
 def _one(dice: random.Random, versions: dict[str, int], likely: float) -> tuple[str, str | None]:
-    """An id and perhaps its version as an entity tag; now and then one that was before."""
-    identifier = dice.choice(list(versions))
+    """An id and perhaps its version as an entity tag; now and then one that was before.
+
+    Every second time it is one of the first, so that clients meet.
+    """
+    some = list(versions)
+    identifier = dice.choice(some[:2] if dice.random() < 0.5 else some)
     version = max(1, versions[identifier] - (dice.random() < 0.1))
     return identifier, _perhaps(dice, likely, lambda: f'"{version}"')
 
