@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import uvloop
 
 from expenses_service.cache.models import Built, Reply
+from expenses_service.cache.repository import ReplyStore, connect
 from expenses_service.cache.rules import entity_tag, pack, storage_key
 from expenses_service.cache.service import ReplyCache, open_replies
 from tests.tokens import user_id
@@ -139,6 +141,26 @@ async def test_killed_it_costs_speed_only_and_heals(
         assert (await truth.read(cache)).body == b"body of 1"
     valkey.start()
     await heal(cache, truth)
+
+
+def test_a_connection_that_is_reset_at_this_moment_is_a_miss(valkey: Valkey) -> None:
+    """By uvloop, which the service runs on: there, writing to it is a RuntimeError."""
+
+    async def reads() -> None:
+        redis = connect(valkey.url, None)
+        store = ReplyStore(redis)
+        await store.put("key", b"value", 60)
+        [connection] = redis.connection_pool._available_connections  # noqa: SLF001 - no other way
+        writer = connection._writer  # noqa: SLF001
+        assert writer is not None
+        writer.transport.abort()
+        assert await store.get("key") is None
+        await until(lambda: store.usable)
+        assert await store.get("key") == b"value"
+        await store.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(reads())
 
 
 async def test_hung_it_costs_a_quarter_second_once_and_heals(

@@ -23,7 +23,8 @@ MAX_PENDING_PUTS: Final = 64
 
 log = structlog.get_logger(__name__)
 
-_OUT_OF_REACH = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError)
+# RuntimeError is uvloop's word for a connection that was reset a moment ago.
+_OUT_OF_REACH = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError, RuntimeError)
 
 _Put = tuple[str, bytes, int]
 _Waiter = asyncio.Future[bytes | None]
