@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+import uvloop
 
 from auth_service.ids import uuid7
 from auth_service.sessions.models import Outcome, Session
@@ -123,3 +124,21 @@ async def test_a_session_expires_when_idle_and_never_after_its_end(
     await store.rotate(one.id, 5, late, INTERVAL)
     assert await redis.pexpiretime(f"session:{one.id}") == one.expires_ms
     await redis.aclose()
+
+
+def test_a_connection_that_is_reset_at_this_moment_is_made_anew(redis_url: str) -> None:
+    """By uvloop, which the service runs on: there, writing to it is a RuntimeError."""
+
+    async def asks_twice() -> None:
+        redis = connect(redis_url, None)
+        store, kept = SessionStore(redis), session()
+        await store.add(kept, most=50)
+        [connection] = redis.connection_pool._available_connections  # noqa: SLF001 - no other way
+        writer = connection._writer  # noqa: SLF001
+        assert writer is not None
+        writer.transport.abort()
+        assert [each.id for each in await store.of_user(kept.user_id)] == [kept.id]
+        await store.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asks_twice())

@@ -35,6 +35,9 @@ for _, key in ipairs(KEYS) do
 end
 """
 
+# RuntimeError is uvloop's word for a connection that was reset a moment ago.
+_BROKEN = (RedisConnectionError, RuntimeError)
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +54,7 @@ def connect(url: str, password: str | None) -> "Redis":
         timeout=ANSWER_SECONDS,
         socket_timeout=ANSWER_SECONDS,
         socket_connect_timeout=CONNECT_SECONDS,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        retry=Retry(NoBackoff(), 1, supported_errors=_BROKEN),  # type: ignore[arg-type]  # any will do
     )
     return Redis.from_pool(pool)
 
@@ -158,7 +161,7 @@ async def available() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(at_most(TOGETHER_SECONDS)):
             yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, *_BROKEN, OSError, TimeoutError) as error:
         reason = type(error).__name__
         log.warning("sessions_unavailable", reason=reason)
         raise SessionsUnavailable(retry_after=2, cause=f"redis sessions: {reason}") from error
