@@ -1,7 +1,6 @@
 """A count of a user's changes of categories, for writes that must know that there was none.
 
-The previous release does not count. While both run, an expense can be recorded in a category in the
-very millisecond in which that release archives it; nothing worse.
+The previous release does not count: the next migration has the database do it.
 
 Revision ID: 2026_11_26_category_changes
 Revises: 2026_11_25_list_indexes

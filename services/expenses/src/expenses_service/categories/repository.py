@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select, update
+from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.categories.models import categories
 from expenses_service.categories.rules import USUAL, Category, open_among
-from expenses_service.changes.models import rollups, user_state
+from expenses_service.changes.models import rollups
 
 
 async def own_categories(connection: AsyncConnection, user_id: UUID) -> list[Category]:
@@ -40,9 +40,9 @@ async def open_slugs(
 async def save(
     connection: AsyncConnection, user_id: UUID, category: Category, now: datetime
 ) -> None:
-    """Write `category` as the user's row of its slug, and count the change.
+    """Write `category` as the user's row of its slug; the caller holds the user's lock.
 
-    The caller holds the user's lock; who writes an expense without it looks at the count.
+    A trigger counts it in `category_changes`: who writes an expense without the lock looks there.
     """
     row = {
         "name": category.name,
@@ -55,12 +55,6 @@ async def save(
     statement = insert(categories).values(**key, **row)
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["user_id", "slug"], set_=row)
-    )
-    state = user_state.c
-    await connection.execute(
-        update(user_state)
-        .where(state.user_id == user_id)
-        .values(category_changes=state.category_changes + 1)
     )
 
 

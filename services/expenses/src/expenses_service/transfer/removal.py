@@ -40,7 +40,7 @@ _ERASE_REST: Final = tuple(
 # A number of its own, so that no reply that was cached before is ever asked for again.
 _MOVE_ON: Final = """
 UPDATE user_state
-SET seq = seq + 1, log_start = seq + 1, category_changes = category_changes + 1
+SET seq = seq + 1, log_start = seq + 1
 WHERE user_id = $1::uuid
 """
 
