@@ -1,7 +1,8 @@
 """Addresses compare by Unicode case folding: a final sigma as any other, a sharp s as two.
 
 Of two accounts that become alike neither is changed. The previous release does not find the few
-accounts whose key changes, until its last replica is replaced.
+accounts whose key changes, until its last replica is replaced; those that it makes meanwhile are
+folded by the next migration.
 
 Revision ID: 2026_11_25_folded_addresses
 Revises: 2026_11_24_tokens_and_versions
