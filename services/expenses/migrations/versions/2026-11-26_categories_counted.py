@@ -4,14 +4,14 @@ The release before `category_changes` does not count, and its replicas write bes
 one while they are replaced.
 
 Revision ID: 2026_11_26_categories_counted
-Revises: 2026_11_26_category_changes
+Revises: 2026_11_26_data_epoch
 Create Date: 2026-11-26
 """
 
 from alembic import op
 
 revision = "2026_11_26_categories_counted"
-down_revision = "2026_11_26_category_changes"
+down_revision = "2026_11_26_data_epoch"
 branch_labels = None
 depends_on = None
 
