@@ -7,7 +7,6 @@ scope: user, filters and order. It tells nothing that its page did not show, and
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 from struct import Struct, error
 from typing import Final
 from uuid import UUID
@@ -48,4 +47,4 @@ def unseal(secret: bytes, scope: str, text: str) -> Position:
 
 
 def _mac(secret: bytes, scope: str, place: bytes) -> bytes:
-    return hmac.digest(secret, scope.encode() + b"\0" + place, sha256)[:_MAC_BYTES]
+    return hmac.digest(secret, scope.encode() + b"\0" + place, "sha256")[:_MAC_BYTES]
