@@ -48,6 +48,8 @@ def plans(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], Plan]:
     contexts = [each for each in iter_route_contexts(list(routes)) if _is_api(each)]
     made = {}
     for context in contexts:
+        if context.param_convertors:
+            continue
         there = [each for each in contexts if each.path_regex.match(context.path)]
         for method in context.methods or ():
             if [each for each in there if method in (each.methods or ())] == [context]:
@@ -91,4 +93,5 @@ def _add(
     if dependant.request_param_name is not None:
         arguments.append((dependant.request_param_name, 0))
     steps.append(_Step(call, tuple(arguments)))
-    return places.setdefault(key, len(steps))
+    places.setdefault(key, len(steps))
+    return len(steps)

@@ -31,18 +31,19 @@ def called_in_order(calls: list[str]) -> FastAPI:
         calls.append(f"other {value}")
         return "other"
 
-    async def each_time(value: Annotated[str, Depends(shared)]) -> None:
+    async def each_time(value: Annotated[str, Depends(shared)]) -> str:
         calls.append(f"each time {value}")
+        return f"after {len(calls)}"
 
     router = APIRouter(prefix="/prefix", dependencies=[Depends(each_time, use_cache=False)])
 
     @router.get("/path")
     async def endpoint(
         one: Annotated[str, Depends(other)],
-        _: Annotated[None, Depends(each_time, use_cache=False)],
-        two: Annotated[str, Depends(shared)],
+        two: Annotated[str, Depends(each_time, use_cache=False)],
+        three: Annotated[str, Depends(shared)],
     ) -> Response:
-        calls.append(f"endpoint {one} {two}")
+        calls.append(f"endpoint {one} {two} {three}")
         return Response(b"done", 201)
 
     app = FastAPI(dependencies=[Depends(first)])
@@ -149,8 +150,8 @@ def test_what_does_not_answer_by_itself_has_no_plan() -> None:
         return Response()
 
     @app.get("/items/{item}")
-    async def item(item: str) -> Response:
-        return Response(item)
+    async def item(request: Request) -> Response:
+        return Response(request.path_params["item"])
 
     assert plans(app.routes) == {}
 
