@@ -25,7 +25,13 @@ SESSION = {"timezone": "UTC"}  # instants within snapshots that Postgres makes a
 _PASSING_CLASSES = ("08", "53", "57")
 _PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that was ended while idle, before its socket closes
+    OSError,
+    TimeoutError,
+)
 """What comes out of asyncpg itself."""
 
 log = structlog.get_logger(__name__)

@@ -73,6 +73,13 @@ async def test_a_server_that_restarts_is_used_again_at_once(
     assert await asyncio.gather(*(answer(direct) for _ in range(4))) == [42] * 4
 
 
+async def test_a_session_that_is_ended_is_not_used_again(direct: Direct) -> None:
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await direct.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
+        assert await answer(direct) == 42
+
+
 async def test_a_server_that_hangs_costs_less_than_five_seconds(
     server: servers.Postgres, direct: Direct
 ) -> None:
