@@ -28,6 +28,7 @@ from expenses_service.expenses.recording import New
 from expenses_service.expenses.sharing import MOST, Recorder
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.models import idempotency as kept
+from expenses_service.telemetry import configure_logging
 from tests import postgres as servers
 from tests.ledger import AGREED, differences
 from tests.records import expense as made
@@ -35,6 +36,12 @@ from tests.tokens import user_id
 from tests.waiting import until
 
 ADA, BOB = user_id(1), user_id(2)
+
+
+@pytest.fixture(autouse=True)
+def lines() -> None:
+    """Of the log go where this test's output goes, not where that of one before went."""
+    configure_logging("info")
 
 
 def new(key: str | None = None, **fields: str) -> New:
@@ -248,8 +255,22 @@ async def test_who_hangs_up_takes_nobody_along(recorder: Recorder, database: Dat
     assert await differences(database) == AGREED
 
 
+async def test_who_has_hung_up_before_is_not_recorded(
+    recorder: Recorder, database: Database, sent: list[int]
+) -> None:
+    news = [new("a"), new("b"), new("c")]
+    async with held(database):
+        first, second, third = ask(recorder, *news)
+        await until_blocked(database, 1)
+        second.cancel()
+    assert await first
+    assert await third
+    assert sent == [1, 1]
+    assert await stored(database) == {news[0].expense.id, news[2].expense.id}
+
+
 async def test_who_waits_is_refused_with_the_one_before(
-    recorder: Recorder, database: Database, superuser_url: str
+    recorder: Recorder, database: Database, sent: list[int], superuser_url: str
 ) -> None:
     """Who waited for two statements would wait too long for a server that hangs."""
     async with held(database):
@@ -258,6 +279,7 @@ async def test_who_waits_is_refused_with_the_one_before(
         await servers.execute(superuser_url, _END_THE_BLOCKED)
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in outcomes] == [Unavailable] * 3
+    assert sent == [1]
     assert await asyncio.gather(*ask(recorder, new("a"), new("b"))) == [True, True]
     assert len(await stored(database)) == 2
     assert await differences(database) == AGREED
