@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from auth_service.deadline import at_most
 from auth_service.errors import Unavailable
@@ -51,6 +51,7 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": CONNECT_SECONDS},
         )
+        self._without_begin = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(
@@ -66,9 +67,25 @@ class Database:
             IntegrityError: a constraint decided; `constraint_name` tells which.
 
         """
+        async with self._connection(self.engine, seconds) as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement, which is a transaction by itself: no BEGIN, no COMMIT to wait for.
+
+        Raises as `transaction` does.
+        """
+        async with self._connection(self._without_begin, TRANSACTION_SECONDS) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(
+        self, engine: AsyncEngine, seconds: float
+    ) -> AsyncIterator[AsyncConnection]:
         ends = time.monotonic() + at_most(seconds)
         try:
-            connection = await self._checkout()
+            connection = await _checkout(engine)
         except (
             DBAPIError,
             PoolTimeoutError,
@@ -78,7 +95,7 @@ class Database:
         ) as error:
             raise _unavailable(error) from error
         try:
-            async with _deadline(connection, ends - time.monotonic()), connection.begin():
+            async with _deadline(connection, ends - time.monotonic()):
                 yield connection
         except DBAPIError as error:
             if not _is_passing(error):
@@ -86,16 +103,6 @@ class Database:
             raise _unavailable(error) from error
         finally:
             await connection.close()
-
-    async def _checkout(self) -> AsyncConnection:
-        """A connection whose socket is open: a restarted server has closed those in the pool."""
-        async with asyncio.timeout(at_most(CHECKOUT_SECONDS)):
-            while True:
-                connection = await self.engine.connect()
-                if not (await _driver(connection)).is_closed():
-                    return connection
-                await connection.invalidate()
-                await connection.close()
 
     async def ping(self) -> None:
         """Raises Unavailable."""
@@ -105,6 +112,17 @@ class Database:
     async def close(self) -> None:
         """Close the pool."""
         await self.engine.dispose()
+
+
+async def _checkout(engine: AsyncEngine) -> AsyncConnection:
+    """A connection whose socket is open: a restarted server has closed those in the pool."""
+    async with asyncio.timeout(at_most(CHECKOUT_SECONDS)):
+        while True:
+            connection = await engine.connect()
+            if not (await _driver(connection)).is_closed():
+                return connection
+            await connection.invalidate()
+            await connection.close()
 
 
 async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":

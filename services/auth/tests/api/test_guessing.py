@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 from redis.asyncio import Redis
+from sqlalchemy.event import listen
 
 from auth_service.settings import Settings
 from tests.actors import AUTH, client_of, register, sign_in
@@ -35,7 +36,13 @@ async def test_an_address_has_twenty_failures_whatever_it_says_of_itself(
             assert answer.headers["ratelimit-policy"] == '"address";q=20;w=600'
 
 
-async def test_at_once_they_are_no_more(settings: Settings) -> None:
+async def test_at_once_they_are_no_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the machine is: nobody is refused for lack of time."""
+    redis = ("sessions.repository.ANSWER", "sessions.repository.TOGETHER")
+    for limit in ("deadline.REQUEST", "accounts.passwords.WAIT", "database.CHECKOUT", *redis):
+        monkeypatch.setattr(f"auth_service.{limit}_SECONDS", 60.0)
     async with limited(settings, password_waiting=1000) as app, client_of(app) as client:
         forms = [WRONG | {"email": f"person-{number}@example.com"} for number in range(200)]
         answers = await asyncio.gather(*(login(client, form) for form in forms))
@@ -87,7 +94,7 @@ async def test_one_customer_of_ipv6_is_one_address(settings: Settings) -> None:
 
 async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis_url: str) -> None:
     """Blocked clients take no place in the line, and those in it are counted when they try."""
-    few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 1}
+    few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 2}
     form = WRONG | {"email": "bob@example.com"}
     gate = threading.Event()
     async with (
@@ -99,17 +106,61 @@ async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis
         assert (await login(blocked, WRONG)).status_code == 401
         before = await throttle_keys(redis)
         at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
-        in_line = asyncio.create_task(login(client, form))
-        await asyncio.sleep(0.1)
+        in_line = [asyncio.create_task(login(client, form))]
         try:
-            assert (await login(client, form)).json()["code"] == "busy"
+            await room_left(app, 1)
             refused(await login(blocked, form), "address")
+            in_line.append(asyncio.create_task(login(client, form)))
+            await room_left(app, 0)
+            for anybody in (client, blocked):
+                assert (await login(anybody, form)).json()["code"] == "busy"
             assert await throttle_keys(redis) == before
         finally:
             gate.set()
-        assert (await in_line).status_code == 401
+        told = [answer.status_code for answer in await asyncio.gather(*in_line)]
+        assert sorted(told) == [401, 429]
         refused(await login(client, form), "address")
         await at_work
+
+
+async def room_left(app: FastAPI, places: int) -> None:
+    for _ in range(1000):
+        if app.state.resources.passwords.room == places:
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError(places)
+
+
+@pytest.mark.parametrize("path", ["login", "register"])
+async def test_a_full_line_costs_no_query(settings: Settings, redis_url: str, path: str) -> None:
+    """A flood that is refused must be cheap: neither Postgres nor Redis is asked for it."""
+    gate = threading.Event()
+    asked: list[str] = []
+    async with (
+        limited(settings, password_threads=1, password_waiting=0) as app,
+        client_of(app) as client,
+        Redis.from_url(redis_url) as redis,
+    ):
+        engine = app.state.resources.database.engine.sync_engine
+        listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        assert (await client.post(f"{AUTH}/{path}", json=WRONG)).status_code in {401, 201}
+        assert any("users" in statement for statement in asked)
+        asked.clear()
+        before = await redis.info("commandstats")
+        assert "cmdstat_evalsha" in before
+        at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
+        await room_left(app, 0)
+        try:
+            for form in (WRONG, ADA):
+                answer = await client.post(f"{AUTH}/{path}", json=form)
+                assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+                assert answer.headers["retry-after"] == "1"
+        finally:
+            gate.set()
+        await at_work
+        after = await redis.info("commandstats")
+        assert after["cmdstat_evalsha"]["calls"] == before["cmdstat_evalsha"]["calls"]
+        assert not any("users" in statement for statement in asked)
 
 
 async def test_redis_is_not_told_who_or_from_where(settings: Settings, redis_url: str) -> None:

@@ -32,11 +32,15 @@ class PasswordPool:
         """The places at work and in line that nobody has."""
         return self._room
 
+    def require_room(self) -> None:
+        """Raises Busy when whoever came now would be refused a turn."""
+        if self._room == 0:
+            raise Busy(retry_after=1, cause="passwords: no place in line")
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """The right to one thread for as long as the block lasts. Raises Busy."""
-        if self._room == 0:
-            raise Busy(retry_after=1, cause="passwords: no place in line")
+        self.require_room()
         self._room -= 1
         try:
             await self._wait()

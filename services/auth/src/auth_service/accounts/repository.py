@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.accounts.models import User, closed_accounts, users
 
 _COLUMNS = tuple(users.c[name] for name in User.__slots__)
+_BY_EMAIL = select(*_COLUMNS, users.c.password_hash).where(users.c.email_key == bindparam("key"))
 _NEXT_VERSION: Mapping[str, Any] = {"ver": users.c.ver + 1, "ver_raised_at": func.now()}
 
 
@@ -20,17 +21,9 @@ async def insert_user(connection: AsyncConnection, values: Mapping[str, Any]) ->
     return User(**result.mappings().one())
 
 
-async def find_user(connection: AsyncConnection, user_id: UUID) -> User | None:
-    """The user with this id."""
-    result = await connection.execute(select(*_COLUMNS).where(users.c.id == user_id))
-    row = result.mappings().one_or_none()
-    return User(**row) if row else None
-
-
 async def find_credentials(connection: AsyncConnection, email_key: str) -> tuple[User, str] | None:
     """The user with this address and the hash of the password."""
-    statement = select(*_COLUMNS, users.c.password_hash).where(users.c.email_key == email_key)
-    row = (await connection.execute(statement)).mappings().one_or_none()
+    row = (await connection.execute(_BY_EMAIL, {"key": email_key})).mappings().one_or_none()
     if row is None:
         return None
     return User(**{name: row[name] for name in User.__slots__}), row["password_hash"]

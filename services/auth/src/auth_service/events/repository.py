@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.events.models import Client, Event, EventType, security_events
 
+_RECORD = insert(security_events)
+
 
 async def record(
     connection: AsyncConnection,
@@ -18,15 +20,14 @@ async def record(
     session_id: UUID | None = None,
 ) -> None:
     """Append one event, in the transaction of what it tells of."""
-    await connection.execute(
-        insert(security_events).values(
-            user_id=user_id,
-            type=kind,
-            ip=client.ip,
-            user_agent=client.user_agent,
-            session_id=session_id,
-        )
-    )
+    values = {
+        "user_id": user_id,
+        "type": kind,
+        "ip": client.ip,
+        "user_agent": client.user_agent,
+        "session_id": session_id,
+    }
+    await connection.execute(_RECORD, values)
 
 
 async def forget(connection: AsyncConnection, user_id: UUID) -> None:

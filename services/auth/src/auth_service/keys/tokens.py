@@ -1,7 +1,8 @@
 """Compact JWS (RFC 7515) in the one form that this product issues, and nothing looser.
 
 PyJWT signs and checks signatures; the form is checked here, since its defaults accept a `jku`
-header, members twice and any `typ`.
+header, members twice and any `typ`. Its `decode` would walk through each character once more,
+which is two thirds of what a token costs.
 """
 
 import json
@@ -38,7 +39,9 @@ def verify(token: str, kind: str, find: Callable[[str], VerifyingKey | None]) ->
     """
     if len(token) > MAX_TOKEN_BYTES or not _COMPACT.fullmatch(token):
         raise InvalidToken
-    header = _strict_object(_decode(token.partition(".")[0]))
+    signed, _, signature = token.rpartition(".")
+    head, _, payload = signed.partition(".")
+    header = _strict_object(_decode(head))
     kid = header.get("kid")
     if header.keys() != _MEMBERS or header["typ"] != kind or not isinstance(kid, str):
         raise InvalidToken
@@ -49,11 +52,10 @@ def verify(token: str, kind: str, find: Callable[[str], VerifyingKey | None]) ->
         raise UnknownKid
     if header["alg"] != key.alg:
         raise InvalidToken
-    try:
-        payload = jwt.PyJWS().decode(token, key.public, algorithms=[key.alg])
-    except jwt.PyJWTError:
-        raise InvalidToken from None
-    return _strict_object(payload)
+    algorithm = jwt.get_algorithm_by_name(key.alg)
+    if not algorithm.verify(signed.encode(), key.public, _decode(signature)):
+        raise InvalidToken
+    return _strict_object(_decode(payload))
 
 
 def _decode(part: str) -> bytes:

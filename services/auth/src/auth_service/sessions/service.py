@@ -49,7 +49,7 @@ async def login(
     try:
         for session_id in surplus:
             await end(resources, session_id, user.id, client, "session_ended")
-        async with resources.database.transaction() as connection:
+        async with resources.database.statement() as connection:
             await record(connection, user.id, "signed_in", client, session.id)
         return user, grant(resources, user, session)
     except BaseException:
@@ -60,8 +60,9 @@ async def login(
 async def _authenticate(
     resources: Resources, form: Login, client: Client, visitor: Visitor
 ) -> User:
+    resources.passwords.require_room()  # before anything is asked for somebody who is refused
     key = _key_of(form.email)
-    async with resources.database.transaction() as connection:
+    async with resources.database.statement() as connection:
         found = await accounts.find_credentials(connection, key)
     user, encoded = found or (None, None)
     if user is not None and not rules.may_sign_in(user, datetime.now(UTC)):
@@ -72,7 +73,7 @@ async def _authenticate(
     if matches and user is not None and user.one_time_until is not None:
         matches = await _use_once(resources, user)
     if user is None or encoded is None or not matches:
-        async with resources.database.transaction() as connection:  # for nobody too: the same work
+        async with resources.database.statement() as connection:  # for nobody too: the same work
             await record(connection, user_id, "sign_in_failed", client)
         raise InvalidCredentials
     if resources.passwords.is_outdated(encoded):
@@ -154,12 +155,11 @@ async def read_refresh(resources: Resources, token: str) -> RefreshClaims:
 
 async def _standing_user(resources: Resources, claims: RefreshClaims | AccessClaims) -> User:
     """The user, if neither the session nor the account has been ended. Raises SessionRevoked."""
-    async with resources.database.transaction() as connection:
-        revoked = await revocations.is_revoked(connection, claims.session_id)
-        user = await accounts.find_user(connection, claims.user_id)
-    if revoked or user is None or user.disabled_at is not None:
-        why = "ended" if revoked else "account closed" if user is None else "account disabled"
-        raise SessionRevoked(cause=f"session {claims.session_id} of {claims.user_id}: {why}")
+    async with resources.database.statement() as connection:
+        user = await revocations.find_standing(connection, claims.session_id, claims.user_id)
+    if user is None:
+        ended = "it or the account is ended"
+        raise SessionRevoked(cause=f"session {claims.session_id} of {claims.user_id}: {ended}")
     return user
 
 
