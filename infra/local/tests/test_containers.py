@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import backup, exchange
+from infra.local import backup, exchange, logs
 from infra.local.compose import Compose
 from infra.local.containers import Containers
 from infra.local.failure import Failure
@@ -121,10 +121,24 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     (tmp_path / "asked").unlink()
     restore(containers, folder, replace=True, without_sessions=False, say=print)
     steps = ("-d auth_arriving", "auth-migrate", "-d expenses_arriving", "expenses-migrate",
-             "stop gateway expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
+             "expenses.restored()", "stop gateway expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
     assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
     # Then all of it starts, and what may be left of databases on their way is dropped.
     assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
+
+
+def test_one_request_is_found_in_the_logs_of_containers(engine: Engine) -> None:
+    line = {
+        "request_id": "r-1",
+        "ts": "2026-11-26T08:00:00.105Z",
+        "level": "warning",
+        "event": "cache_skipped",
+    }
+    engine.state(log=["not JSON: r-1", json.dumps(line), json.dumps(line | {"request_id": "r-2"})])
+    told = logs.of_request(logs.in_containers(engine.compose), "r-1")
+    assert told == [f"08:00:00.105 {part:9} warning cache_skipped" for part in logs.PARTS]
+    asked = (engine.folder / "asked").read_text().splitlines()
+    assert asked == [f"logs --no-color --no-log-prefix {part}" for part in logs.PARTS]
 
 
 def test_what_redis_cli_leaves_behind_a_snapshot_is_no_part_of_it(engine: Engine, tmp_path: Path) -> None:
