@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy.event import listen
 
