@@ -19,7 +19,7 @@ from expenses_service.head import HeadAsGet
 from expenses_service.keys.metrics import KeyMetrics
 from expenses_service.lane import Lane
 from expenses_service.metrics import Metrics
-from expenses_service.plans import Plan, plans
+from expenses_service.plans import Plans
 from expenses_service.pool_metrics import PoolMetrics
 from expenses_service.reports.router import router as reports
 from expenses_service.request_log import RequestLog
@@ -69,8 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.metrics = Metrics()
     app.state.stopping = False
-    planned: dict[tuple[str, str], Plan] = {}
-    app.add_middleware(Straight, plans=planned)
+    plans = Plans()
+    app.add_middleware(Straight, plans=plans)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         bulk,
     ):
         app.include_router(router)
-    planned |= plans(app.routes)
+    plans.add(app.routes)
     problems.install(app)
     openapi.install(app, secure=settings.secure)
     return app

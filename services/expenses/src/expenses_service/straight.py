@@ -4,32 +4,30 @@ Errors of the domain are told as `problems.install` has the framework tell them;
 to the telemetry, as it does there.
 """
 
-from collections.abc import Mapping
-
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expenses_service.errors import ServiceError
-from expenses_service.plans import Plan
+from expenses_service.plans import Plans
 from expenses_service.problems import response_of
 
 
 class Straight:
     """Pure ASGI, around the framework: it answers by `plans`, and leaves the rest to `app`."""
 
-    def __init__(self, app: ASGIApp, plans: Mapping[tuple[str, str], Plan]) -> None:
+    def __init__(self, app: ASGIApp, plans: Plans) -> None:
         self._app = app
         self._plans = plans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request by the plan of its method and path, if there is one."""
+        """Serve a request by its plan, if there is one."""
         is_request = scope["type"] == "http"
-        plan = self._plans.get((scope["method"], scope["path"])) if is_request else None
-        if plan is None:
+        found = self._plans.find(scope["method"], scope["path"]) if is_request else None
+        if found is None:
             await self._app(scope, receive, send)
             return
+        plan, scope["path_params"] = found
         scope["route"] = plan.route
-        scope["path_params"] = {}
         request = Request(scope, receive, send)
         try:
             response = await plan.answer(request)

@@ -149,7 +149,8 @@ def test_a_connection_that_is_reset_at_this_moment_is_a_miss(valkey: Valkey) -> 
     async def reads() -> None:
         redis = connect(valkey.url, None)
         store = ReplyStore(redis)
-        await store.put("key", b"value", 60)
+        store.put("key", b"value", 60)
+        assert await store.get("key") == b"value"
         [connection] = redis.connection_pool._available_connections  # noqa: SLF001 - no other way
         writer = connection._writer  # noqa: SLF001
         assert writer is not None

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from expenses_service.lane import Lane
-from expenses_service.plans import plans
+from expenses_service.plans import Plans
 from expenses_service.settings import Settings
 from expenses_service.straight import Straight
 from tests.conftest import running
@@ -35,6 +35,10 @@ MADE = re.compile(
     rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"
     rb'|"seq":[0-9]+|"next_since":[0-9]+|[0-9a-f]{32}'
 )
+
+
+MINE = "{expense_id:uuid}"
+"""In a path: an expense that is asked of one of the two alone, each time in the same state."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ class Both:
     names: dict[str, str]
 
     async def ask(self, ask: Ask) -> dict[str, Any]:
-        target = f"{ask.path}?{ask.query}" if ask.query else ask.path
         answers = []
         for name, app in (("a", self.straight), ("b", self.plain)):
+            path = ask.path.replace(MINE, self.names[name])
+            target = f"{path}?{ask.query}" if ask.query else path
             fields = self._fields((*ask.credentials, *ask.headers), app=name)
             answers.append(await called(app, ask.method, target, fields, _messages(ask)))
         assert _alike(answers[0]) == _alike(answers[1]), ask
@@ -94,8 +99,11 @@ async def both(settings: Settings, signing_key: SigningKey) -> AsyncIterator[Bot
             left_out: tuple[object, ...] = without
             app.user_middleware = [each for each in app.user_middleware if each.cls not in left_out]
         database = plain.state.resources.database
-        await record(database, ADA, *[expense(category="food") for _ in range(3)])
+        rows = [expense(category="food") for _ in range(3)]
+        await record(database, ADA, *rows)
         names = {
+            "a": str(rows[0].id),
+            "b": str(rows[1].id),
             "token": signing_key.token(access_claims(ADA)),
             "reader": signing_key.token(access_claims(ADA, scope="expenses:read")),
             "old": signing_key.token(access_claims(ADA, iat=1000, exp=1300, auth_time=1000)),
@@ -119,6 +127,7 @@ HEADERS = [
     ("content-type: application/x-ndjson",),
     ("content-type: text/csv",),
     ("content-type: text/plain",),
+    ("content-type: application/merge-patch+json",),
     ("content-type: application/json", "content-encoding: gzip"),
     ("content-type: application/json", "content-length: 99999999999"),
     ("content-type: application/json", "content-length: x"),
@@ -142,10 +151,14 @@ BODIES = [
     json.dumps({"operations": [{"op": "create", "expense": DRAFT}]}).encode(),
     json.dumps({"operations": [{"op": "delete", "id": "x"}]}).encode(),
     json.dumps({"name": "Food"}).encode(),
+    json.dumps({"notes": None}).encode(),
     b"amount,currency,description\n1.00,EUR,Tea\n",
     b"amount,currency\n1.00,EUR\n",
     b'{"amount":1,"amount":2}', b"{", b"\xff", b"[]", b"", b"[" * 10_000, b" " * (1024 * 1024 + 1),
 ]  # fmt: skip
+
+
+OTHER_IDS = ["01900000-0000-7000-8000-000000000000", "01900000", "0190000000007000800000000000000g"]
 
 
 def asks(planned: Sequence[tuple[str, str]]) -> st.SearchStrategy[Ask]:
@@ -172,11 +185,25 @@ PLANNED = [
     ("GET", "/docs"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/api/v1/currencies"),
     ("GET", "/api/v1/changes"), ("GET", "/api/v1/categories"), ("POST", "/api/v1/categories"),
 ]  # fmt: skip
-"""Each route without parameters in its path; every other goes by the framework alone."""
+ONE = f"{PATH}/{MINE}"
+WITH_ID = [
+    ("GET", ONE), ("PATCH", ONE), ("DELETE", ONE), ("POST", f"{ONE}/restore"),
+    ("GET", f"{ONE}/history"),
+]  # fmt: skip
+"""Each route that takes no text in its path; every other goes by the framework alone."""
 
 
-def test_every_route_without_parameters_has_a_plan(app: FastAPI) -> None:
-    assert sorted(plans(app.routes)) == sorted([*PLANNED, ("GET", NEVER_ALIKE)])
+def test_every_route_without_a_text_in_its_path_has_a_plan(app: FastAPI) -> None:
+    plans = Plans()
+    plans.add(app.routes)
+    assert sorted(plans.fixed) == sorted([*PLANNED, ("GET", NEVER_ALIKE)])
+    ways = [
+        (method, way.plan.route.path)
+        for method, ways in plans.ways.items()
+        for way in ways
+        if way.plan is not None
+    ]
+    assert sorted(ways) == sorted(WITH_ID)
 
 
 @hypothesis(
@@ -184,7 +211,7 @@ def test_every_route_without_parameters_has_a_plan(app: FastAPI) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(asks(PLANNED), min_size=10, max_size=20))
+@given(steps=st.lists(asks([*PLANNED, *WITH_ID]), min_size=10, max_size=20))
 async def test_straight_and_framework_answer_alike(both: Both, steps: list[Ask]) -> None:
     before = counted(both.straight), counted(both.plain)
     for step in steps:
@@ -192,7 +219,7 @@ async def test_straight_and_framework_answer_alike(both: Both, steps: list[Ask])
     assert counted(both.straight) - before[0] == counted(both.plain) - before[1]
 
 
-@pytest.mark.parametrize(("method", "path"), PLANNED)
+@pytest.mark.parametrize(("method", "path"), [*PLANNED, *WITH_ID])
 async def test_every_kind_of_request_of_every_route(both: Both, method: str, path: str) -> None:
     good = Ask(method, path, headers=HEADERS[0], body=BODIES[0])
     answers = [
@@ -206,7 +233,8 @@ async def test_every_kind_of_request_of_every_route(both: Both, method: str, pat
             *(replace(good, method=each) for each in ("HEAD", "OPTIONS", "PUT")),
             replace(good, cut=3),
             replace(good, hangs_up=True),
+            *(replace(good, path=path.replace(MINE, each)) for each in OTHER_IDS),
         )
     ]
     assert 413 in {answer["status"] for answer in answers}
-    assert path in {answer["route"] for answer in answers}
+    assert path.replace(":uuid", "") in {answer["route"] for answer in answers}

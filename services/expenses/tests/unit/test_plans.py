@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, Path, Request, Response
 from fastapi.security import APIKeyCookie, SecurityScopes
 from starlette.types import Message
 
-from expenses_service.plans import plans
+from expenses_service.plans import Plans
 
 HTTP = {"type": "http", "query_string": b"", "headers": [], "root_path": "", "http_version": "1.1"}
+
+
+def made(app: FastAPI) -> Plans:
+    plans = Plans()
+    plans.add(app.routes)
+    return plans
 
 
 async def of_request(request: Request) -> str:
@@ -65,7 +72,9 @@ async def test_a_plan_calls_what_the_framework_calls() -> None:
     scope = {**HTTP, "method": "GET", "path": "/prefix/path"}
     await app({**scope}, receive, send)
     by_framework, calls[:] = calls[:], []
-    response = await plans(app.routes)["GET", "/prefix/path"].answer(Request(scope))
+    found = made(app).find("GET", "/prefix/path")
+    assert found is not None
+    response = await found[0].answer(Request({**scope, "path_params": found[1]}))
     assert calls == by_framework
     assert len(calls) == 6
     assert (response.status_code, response.body) == (sent[0]["status"], sent[1]["body"])
@@ -135,7 +144,7 @@ def test_what_only_the_framework_can_give_has_no_plan(dependency: Callable[..., 
     async def plain(_: Annotated[str, Depends(of_request)]) -> Response:
         return Response()
 
-    assert set(plans(app.routes)) == {("POST", "/plain")}
+    assert set(made(app).fixed) == {("POST", "/plain")}
 
 
 def test_what_does_not_answer_by_itself_has_no_plan() -> None:
@@ -149,11 +158,7 @@ def test_what_does_not_answer_by_itself_has_no_plan() -> None:
     def thread() -> Response:
         return Response()
 
-    @app.get("/items/{item}")
-    async def item(request: Request) -> Response:
-        return Response(request.path_params["item"])
-
-    assert plans(app.routes) == {}
+    assert made(app).fixed == {}
 
 
 def test_a_path_that_two_routes_match_is_the_frameworks() -> None:
@@ -168,4 +173,52 @@ def test_a_path_that_two_routes_match_is_the_frameworks() -> None:
     async def everything() -> Response:
         return Response()
 
-    assert set(plans(app.routes)) == {("POST", "/items/all")}
+    plans = made(app)
+    assert set(plans.fixed) == {("POST", "/items/all")}
+    assert plans.find("GET", "/items/all") is None
+
+
+async def test_an_id_in_the_path_is_given_as_the_framework_gives_it() -> None:
+    app = FastAPI()
+
+    @app.get("/{first:uuid}/x/{second:uuid}")
+    async def both(second: UUID, request: Request, first: UUID) -> Response:
+        assert request.path_params == {"first": first, "second": second}
+        return Response(f"{first} {second}")
+
+    one, two = uuid4(), uuid4()
+    found = made(app).find("GET", f"/{one}/x/{str(two).upper()}")
+    assert found is not None
+    request = Request({**HTTP, "method": "GET", "path": "/", "path_params": found[1]})
+    assert (await found[0].answer(request)).body == f"{one} {two}".encode()
+    assert made(app).find("GET", f"/{one}/x/{two}0") is None
+    assert made(app).find("PUT", f"/{one}/x/{two}") is None
+
+
+def test_other_parameters_of_a_path_are_the_frameworks() -> None:
+    """So are ids that have to be more than ids; the first route that matches decides."""
+    app = FastAPI()
+
+    @app.get("/texts/{item}")
+    async def text(item: str) -> Response:
+        return Response(item)
+
+    @app.get("/strings/{item:uuid}")
+    async def string(item: str) -> Response:
+        return Response(item)
+
+    @app.get("/named/{item:uuid}")
+    async def named(it: Annotated[UUID, Path(alias="item")]) -> Response:
+        return Response(str(it))
+
+    @app.get("/{kind}/{item:uuid}")
+    async def any_kind(kind: str, item: UUID) -> Response:
+        return Response(f"{kind} {item}")
+
+    @app.get("/late/{item:uuid}")
+    async def late(item: UUID) -> Response:
+        return Response(str(item))
+
+    plans = made(app)
+    for path in ("texts", "strings", "named", "late"):
+        assert plans.find("GET", f"/{path}/{uuid4()}") is None
