@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from expenses_service import __version__, docs, health, metrics, openapi, problems
+from expenses_service.admission import Admission
 from expenses_service.bulk.router import router as bulk
 from expenses_service.cache.metrics import CacheMetrics
 from expenses_service.categories.router import router as categories
@@ -71,6 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = False
     plans = Plans()
     app.add_middleware(Straight, plans=plans)
+    registry = app.state.metrics.registry
+    app.add_middleware(Admission, longest_wait=settings.longest_wait_seconds, registry=registry)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)

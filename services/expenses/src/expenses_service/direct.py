@@ -5,6 +5,7 @@ nothing behind.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,16 @@ class Direct:
         self._connect = connect
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(size)
+        self._waiting = 0
+        self._pace = 0.0
+        """Seconds for each place in the queue, of who has last left it."""
+
+    def expected_wait(self) -> float:
+        """Seconds that the last in the queue will wait, at the pace of those before; 0 without one.
+
+        So it is told in time and not in places, whatever statements and machine are like.
+        """
+        return self._waiting * self._pace
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - what asyncpg takes
         """The rows of a statement that commits with its end. At 4 s its connection is cut.
@@ -35,17 +46,30 @@ class Direct:
             asyncpg.PostgresError: it refuses for good; a constraint, for example.
 
         """
-        try:
-            async with asyncio.timeout(WAIT_SECONDS if self._room.locked() else None):
-                await self._room.acquire()
-        except TimeoutError as error:
-            raise unavailable(error, "direct, all in use") from error
+        if self._room.locked():
+            await self._queue()
+        else:
+            await self._room.acquire()
         try:
             return await self._fetch(statement, arguments)
         except DRIVER_ERRORS as error:
             raise explained(error, "direct") from error
         finally:
             self._room.release()
+
+    async def _queue(self) -> None:
+        self._waiting += 1
+        place, began = self._waiting, time.monotonic()
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError as error:
+            self._pace = WAIT_SECONDS / place
+            raise unavailable(error, "direct, all in use") from error
+        else:
+            self._pace = (time.monotonic() - began) / place
+        finally:
+            self._waiting -= 1
 
     async def _fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[asyncpg.Record]:
         connection = self._take() or await self._connect()

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     database_url: str = Field(pattern=r"^postgresql://[^:@/]+@.+/.+$")
     database_password_file: SecretFile | None = None
     database_pool_size: int = Field(16, ge=1, le=200)
+    longest_wait_seconds: float = Field(0.45, gt=0, le=0.9)
     cache_url: str = Field("", pattern=r"^(redis(s)?://.+)?$")
     cache_password_file: SecretFile | None = None
     jwks_url: str | None = Field(None, pattern=r"^https?://.+$")

@@ -54,6 +54,26 @@ async def test_it_makes_as_many_connections_as_it_needs_up_to_its_size(direct: D
     assert len({row["pid"] for [row] in rows}) == SIZE
 
 
+async def test_it_tells_how_long_one_more_would_wait(direct: Direct) -> None:
+    assert direct.expected_wait() == 0
+    sleepy = "SELECT FROM pg_sleep(0.3)"
+    await asyncio.gather(*(direct.fetch(sleepy) for _ in range(SIZE)))
+    assert direct.expected_wait() == 0  # nobody has waited yet
+    await asyncio.gather(*(direct.fetch(sleepy) for _ in range(2 * SIZE)))
+    assert direct.expected_wait() == 0
+    asked = [asyncio.create_task(direct.fetch(sleepy)) for _ in range(SIZE + 3)]
+    await asyncio.sleep(0)
+    expected = direct.expected_wait()
+    assert expected >= 3 * 0.3 / SIZE
+    asked.append(asyncio.create_task(direct.fetch(sleepy)))
+    await asyncio.sleep(0)
+    assert direct.expected_wait() == pytest.approx(expected * 4 / 3)
+    for task in asked[SIZE:]:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert direct.expected_wait() == 0
+
+
 async def test_a_statement_commits_with_its_end_or_not_at_all(direct: Direct) -> None:
     insert = "INSERT INTO things SELECT unnest($1::integer[]) RETURNING n"
     pid = await backend(direct)
