@@ -97,8 +97,8 @@ def test_what_is_held_stays_and_is_renewed_afterwards(wires: WiredStack, dora: P
             deadline = time.monotonic() + (AGAIN_SECONDS + 5) * PATIENCE
             while server.asked.count(KEYS) < REPLICAS or server.asked.count(LIST) < 2 * REPLICAS:
                 assert time.monotonic() < deadline, server.asked
-                for answer in at_each(wires, forged):
-                    problem(answer, 401, "invalid_token")
+                for answer in at_each(wires, forged):  # while nobody can say whose key that is: 503
+                    assert answer.status_code in {401, 503}, answer.text
                 people.works_for(0.5)
             for answer in at_each(wires, revoked):
                 problem(answer, 401, "session_revoked")
