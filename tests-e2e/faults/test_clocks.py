@@ -1,11 +1,12 @@
 """A replica's clock is a minute off, and auth is away for longer than a token lives."""
 
 import time
+from datetime import datetime
 from functools import partial
 
 import pytest
 
-from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
+from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, new_client, part, problem
 from faults.crowd import crowd, heals, in_time, is_refusal, signs_in
 from faults.stack import PATIENCE, WiredStack, names, say
 from forger import Forger, claims_of
@@ -21,6 +22,19 @@ def statuses(stack: WiredStack, token: str) -> set[int]:
     """What all replicas of expenses say to an access token."""
     clients = [new_client(stack.url(name), Authorization=f"Bearer {token}") for name in names("expenses")]
     return {in_time(partial(client.get, EXPENSES)).status_code for client in clients}
+
+
+@pytest.mark.parametrize("seconds", MINUTE)
+def test_the_clocks_are_off(wires: WiredStack, dora: Person, seconds: float) -> None:
+    """Or the tests below would show nothing."""
+    form = {"email": dora.email, "password": PASSWORD}
+    with wires.clock("auth-2", seconds=seconds), wires.clock("expenses-2", seconds=seconds):
+        login = new_client(wires.url("auth-2")).post(f"{AUTH}/login", json=form)
+        script = new_client(wires.url("expenses-2"), Authorization=f"Bearer {dora.cookie('ea_access')}")
+        made = datetime.fromisoformat(script.post(EXPENSES, json=LUNCH).json()["created_at"])
+    issued = part(login.cookies["ea_access"], 1)["iat"]
+    assert abs(issued - time.time() - seconds) < 10 * PATIENCE
+    assert abs(made.timestamp() - time.time() - seconds) < 10 * PATIENCE
 
 
 @pytest.mark.parametrize("seconds", MINUTE)
