@@ -1,6 +1,7 @@
 """The way to Postgres. The only commit of the service is in `transaction`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -62,12 +63,13 @@ class Database:
     ) -> AsyncIterator[AsyncConnection]:
         """BEGIN … COMMIT, or ROLLBACK when the block raises.
 
-        At `seconds` the connection is cut, so that a server that hangs costs no more than that.
+        `seconds` after the call the connection is cut, so that a server that hangs costs no more.
 
         Raises:
             Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
             IntegrityError: a constraint decided; `constraint_name` tells which.
         """
+        ends = time.monotonic() + seconds
         try:
             connection = await self._checkout()
         except (
@@ -79,7 +81,7 @@ class Database:
         ) as error:
             raise unavailable(error, "pool") from error
         try:
-            async with _deadline(connection, seconds), connection.begin():
+            async with _deadline(connection, ends - time.monotonic()), connection.begin():
                 yield connection
         except (DBAPIError, asyncpg.PostgresError) as error:
             if not _is_passing(error):

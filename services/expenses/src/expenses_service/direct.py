@@ -39,7 +39,7 @@ class Direct:
         return self._waiting * self._pace
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - what asyncpg takes
-        """The rows of a statement that commits with its end. At 4 s its connection is cut.
+        """The rows of a statement that commits with its end. It has 4 s, a new connection included.
 
         Raises:
             Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
@@ -72,8 +72,10 @@ class Direct:
             self._waiting -= 1
 
     async def _fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[asyncpg.Record]:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + SECONDS
         connection = self._take() or await self._connect()
-        timer = asyncio.get_running_loop().call_later(SECONDS, connection.terminate)
+        timer = loop.call_at(ends, connection.terminate)
         try:
             rows = await connection.fetch(statement, *arguments)
         except asyncpg.PostgresError:

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from expenses_service.database import Database
+from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from tests import postgres as servers
+from tests.relay import slow_to_begin
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,29 @@ async def test_a_server_that_hangs_costs_less_than_five_seconds(
     finally:
         server.signal(signal.SIGCONT)
     assert await answer(own_database) == 42
+
+
+async def test_what_a_connection_took_to_begin_is_taken_off_the_rest(
+    server: servers.Postgres,
+) -> None:
+    async with slow_to_begin(server.url, 1.5) as url:
+        database = Database(url, None)
+        direct = Direct(database.connect, size=1)
+        started = time.monotonic()
+        refused = await asyncio.gather(
+            sleeps(database),
+            direct.fetch("SELECT pg_sleep(8)"),
+            return_exceptions=True,
+        )
+        assert time.monotonic() - started < 5
+        assert [type(error) for error in refused] == [Unavailable] * 2
+        await direct.close()
+    await database.close()
+
+
+async def sleeps(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT pg_sleep(8)"))
 
 
 async def test_a_full_pool_is_unavailable(own_database: Database) -> None:

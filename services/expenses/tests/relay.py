@@ -1,0 +1,33 @@
+"""A way to a server that takes its time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import make_url
+
+
+@asynccontextmanager
+async def slow_to_begin(url: str, seconds: float) -> AsyncIterator[str]:
+    """Leads to the server at `url`; each connection passes nothing for its first `seconds`."""
+    server, over = make_url(url), asyncio.Event()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        far, back = await asyncio.open_connection(server.host, server.port)
+        pumps = [asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(far, writer))]
+        await over.wait()
+        for each in pumps:
+            each.cancel()
+        for end in (writer, back):
+            end.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as relay:
+        port = relay.sockets[0].getsockname()[1]
+        yield server.set(port=port).render_as_string(hide_password=False)
+        over.set()
+        await asyncio.sleep(0.05)  # until all has been aborted
