@@ -12,7 +12,7 @@ WITH_IMPORTS := services/auth services/expenses
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint fmt types imports e2e faults load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase audit lock clean
+.PHONY: help run test install lint fmt types imports e2e faults compat load load-ui bench soak logs status backup restore rollout seed keys-rotate user-disable user-enable user-reset user-data-erase audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ e2e: install ## journeys through the gateway at BASE_URL, or on a stack of their
 
 faults: install ## what breaks, on a stack of two replicas of each service, and heals (FAULTS_PATIENCE)
 	@$(MAKE) --no-print-directory -C tests-e2e faults
+
+compat: install ## the release before (infra/previous-release) beside this one, and from it to this one under load
+	@$(MAKE) --no-print-directory -C tests-e2e compat
 
 load: install ## people at a fixed rate through the gateway; fails by its budgets (BASE_URL, RATE, DURATION)
 	@$(MAKE) --no-print-directory -C tests-e2e load BASE_URL="$(BASE_URL)"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from infra.local.compose import Compose, Container
 from infra.local.failure import Failure
 
-MOVE_SECONDS = 10.0
+MOVE_SECONDS = 60.0  # each look takes the engine a second, and several when the machine is busy
 SETTLE_SECONDS = 3.0  # as rollout.SETTLE_SECONDS: what the gateway took before it moved
 
 # From inside, where no published port and no proxy is in between; with TLS, whatever the certificate.
@@ -86,5 +86,5 @@ def _arrives(compose: Compose, service: str, host: str) -> bool:
     except Failure:
         return False
     time.sleep(0.2)
-    said = compose.run("logs", "--no-log-prefix", "--tail", "2000", "gateway")
+    said = compose.run("logs", "--no-log-prefix", "--tail", "20000", "gateway")
     return any(name in line and f'"ServiceAddr":"{host}:8000"' in line for line in said.splitlines())
