@@ -13,7 +13,7 @@ from tests import postgres
 VERSIONS = sorted((postgres.ROOT / "migrations/versions").glob("*.py"))
 FIRST = "2026_11_24_initial"
 # One that needs a lock that no writer lets it have, and the one before it.
-EARLIER, LOCKING = "2026_11_26_category_changes", "2026_11_26_categories_counted"
+EARLIER, LOCKING = "2026_11_26_data_epoch", "2026_11_26_categories_counted"
 # Enough that each index takes longer than several writes.
 FILL = """
 INSERT INTO expenses (id, user_id, kind, amount, currency, spent_on, description, category,
