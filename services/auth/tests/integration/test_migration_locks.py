@@ -105,6 +105,20 @@ async def test_one_that_waits_for_a_lock_gives_up_and_changes_nothing(own: dict[
     await asyncio.to_thread(postgres.migrate, own["owner"], "upgrade", LOCKING)
 
 
+async def test_the_way_back_leaves_a_later_schema_as_it_is(own: dict[str, str]) -> None:
+    """The release before runs its job again; no other command takes a schema it does not know."""
+    await postgres.execute(
+        own["owner"], "UPDATE alembic_version SET version_num = 'of_a_later_one'"
+    )
+    async with connected(own["owner"]) as looking:
+        before = await looking.fetchrow(STATE, postgres.SERVICE)
+        said = await asyncio.to_thread(postgres.migrate, own["owner"], "upgrade", "head")
+        assert "a later release's" in said
+        with pytest.raises(RuntimeError, match="of_a_later_one"):
+            await asyncio.to_thread(postgres.migrate, own["owner"], "downgrade", "-1")
+        assert await looking.fetchrow(STATE, postgres.SERVICE) == before
+
+
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.stem)
 def test_each_has_a_limit_for_locks_in_both_directions(version: Path) -> None:
     assert version.read_text().count("SET LOCAL lock_timeout = '2s'") == 2
