@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SECONDS: Final = 1.5
 """For a query, and for the connection if it has to be made: who waits, waits for two at most."""
 
-_SEQ: Final = f"SELECT user_id, seq + {BASE} FROM user_state WHERE user_id = ANY ($1::uuid[])"  # noqa: S608 - of constants
+_SEQ: Final = "SELECT user_id, seq FROM user_state WHERE user_id = ANY ($1::uuid[])"
+_BASE: Final = f"SELECT {BASE}"  # once a connection: within the query it costs Postgres 4 % more
 
 Connect = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
 
@@ -33,6 +34,7 @@ class VersionReader:
         self._seconds = seconds
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self._base = 0
         self._waiting: list[tuple[UUID, asyncio.Future[int]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -81,8 +83,10 @@ class VersionReader:
     async def _query(self, user_ids: list[UUID]) -> dict[UUID, int]:
         if self._connection is None or self._statement is None or self._connection.is_closed():
             self._connection = await self._connect()
+            self._base = await self._connection.fetchval(_BASE)
             self._statement = await self._connection.prepare(_SEQ)
-        return dict(await self._statement.fetch(user_ids))  # type: ignore[arg-type]  # two columns
+        rows = await self._statement.fetch(user_ids)
+        return {user_id: seq + self._base for user_id, seq in rows}
 
     def _drop(self) -> None:
         """Cut the connection: nobody knows what is still to come on it."""
