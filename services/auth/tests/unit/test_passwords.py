@@ -1,13 +1,30 @@
 """The pool of threads that hash: full is full, and what is begun is finished."""
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
 
 from auth_service.accounts.errors import Busy
 from auth_service.accounts.passwords import PasswordPool
+
+DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+FAULTS_OF_HASHES = """
+import resource
+from argon2 import PasswordHasher
+hasher = PasswordHasher(time_cost=1, memory_cost=65536, parallelism=1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+    hasher.hash("x")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
 
 
 def pool(threads: int = 1, waiting: int = 1) -> PasswordPool:
@@ -125,3 +142,22 @@ async def test_nobodys_password_costs_as_much_as_somebodys(
     assert worked[0] == worked[1]
     assert not await passwords.verify(None, "the password of nobody")
     await passwords.close()
+
+
+@pytest.mark.skipif(
+    not HUGE_PAGES.exists() or "[madvise]" not in HUGE_PAGES.read_text(),
+    reason="this kernel gives huge pages to nobody, or to everybody",
+)
+def test_the_image_has_the_memory_of_hashes_in_huge_pages() -> None:
+    """64 MiB are 16,384 small pages for each hash, which the kernel hands out one by one."""
+    tunables = re.findall(r"^ENV GLIBC_TUNABLES=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    small, huge = faults_of_hashes(""), faults_of_hashes(*tunables)
+    assert small > 3 * 16_000
+    assert huge < small / 4
+
+
+def faults_of_hashes(tunables: str) -> int:
+    environment = os.environ | {"GLIBC_TUNABLES": tunables}
+    command = [sys.executable, "-c", FAULTS_OF_HASHES]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(done.stdout)
