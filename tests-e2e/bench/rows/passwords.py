@@ -41,7 +41,7 @@ def flood(site: Site) -> Iterator[Line]:
 
 
 def logins(site: Site) -> Iterator[Line]:
-    """P10: sign-ins a second."""
+    """P10: sign-ins a second. The reference hashes in small pages, as Python does by itself (ADR 0025)."""
     site.unpin()
     arguments = [str(number) for number in (MEMORY_KIB, TIME_COST, THREADS)]
     yield compare(
