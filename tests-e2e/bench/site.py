@@ -113,6 +113,10 @@ class Site:
         """Of a part of the stack."""
         return int((self.stack.data / f"run/{part}.pid").read_text())
 
+    def environment(self, part: str) -> Mapping[str, str]:
+        """What a part of the stack is started with."""
+        return build(part, self.place).environment
+
     @cached_property
     def database(self) -> Database:
         """The one that the service of the stack uses."""
