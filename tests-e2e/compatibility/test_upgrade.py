@@ -25,8 +25,14 @@ from infra.local.steady import Load
 
 pytestmark = pytest.mark.own_stack
 ROUNDS = 40
-# It takes the first refusal for that of all: of several, each is looked at below.
-OF_ONE_REPLICA = "journeys/test_sessions.py::test_a_copied_token_is_refused_within_three_seconds"
+# With several replicas their answers are no promise: each is looked at below.
+OF_ONE_REPLICA = (
+    # They take the first replica's refusal for that of all.
+    "journeys/test_sessions.py::test_a_copied_token_is_refused_within_three_seconds",
+    # A release may change what an entity tag is made of, and has for the profile: a client reads once more.
+    "journeys/test_account.py::test_from_registration_to_signing_out",
+    "journeys/test_http.py::test_head_is_get_without_the_body[/api/v1/auth/me]",
+)
 # What goes through both services; side by side, all pairs of releases have met in all journeys before.
 BETWEEN = [f"journeys/test_{name}.py" for name in ("account", "expenses", "sessions")]
 CATEGORIES = "/api/v1/categories"
@@ -130,7 +136,7 @@ def test_replicas_of_both_releases_keep_what_the_one_before_promised(
     stack: Stack, before: Path, replicas: dict[str, tuple[str, str]]
 ) -> None:
     assert all(len(set(urls)) == 2 for urls in replicas.values())
-    release.journeys(before, stack, but=[OF_ONE_REPLICA])
+    release.journeys(before, stack, but=OF_ONE_REPLICA)
 
 
 def test_no_replica_answers_with_what_was_before_a_write_at_the_other(
