@@ -109,6 +109,8 @@ async def test_what_failed_is_told_by_its_class(settings: Settings, collector: C
     async with started(settings) as app, client_of(app, **HEADERS) as client:
         await register(client, "ada@example.com")
         assert (await register(client, "ada@example.com")).status_code == 409
+    ends = {"BEGIN", "COMMIT", "ROLLBACK"}
+    assert ends <= {span.name for span in collector.spans()}
     failed = [
         span for span in collector.spans() if span.status.code == span.status.STATUS_CODE_ERROR
     ]
