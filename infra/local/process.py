@@ -71,7 +71,8 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the part and to its children, as Postgres has them."""
         for pid in [self.pid, *_children(self.pid)]:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # children end by themselves too, at once when Postgres does
+                os.kill(pid, number)
 
     def stop(self) -> None:
         """Ask it to stop and wait; after 30 seconds it is killed."""
