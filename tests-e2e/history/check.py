@@ -1,6 +1,6 @@
 """Judges a history: pure, so that one that failed can be judged again.
 
-    python -m history.check reports/history.jsonl
+    PYTHONPATH=.:.. .venv/bin/python -m history.check reports/history.jsonl
 
 The log of changes is a user's one order of writes: what is acknowledged must be in it once, where real time
 lets it be; and each answer must be that of the account after some change between the last that anybody had

@@ -30,6 +30,8 @@ class Judge:
 
     def of(self, call: Call) -> Found:
         """What is wrong with the answer, as kind and sentence."""
+        if call.status == 500:
+            yield "failed", f"{call} is never right, whatever is down"
         if call.silent:
             return
         if call.reads:

@@ -24,9 +24,7 @@ def lived(
 
     It ends after so long, or after so many calls of all.
     """
-    users = [
-        User(f"user {number}", person.cookie("ea_access")) for number, person in enumerate(people, 1)
-    ]
+    users = [User(f"user {number}", person.cookie("ea_access")) for number, person in enumerate(people, 1)]
     file.parent.mkdir(exist_ok=True)
     with Record(file) as record:
         asyncio.run(_lived(base_url, users, record, seconds=seconds, calls=calls, seed=seed))

@@ -317,6 +317,11 @@ def a_reader_who_is_signed_out(story: Story) -> None:
     story.refuse("GET", "/expenses/a", 401, "token_expired")
 
 
+@is_told_as("failed")
+def an_error_of_ours(story: Story) -> None:
+    story.call("POST", "/expenses", 500, {"code": "internal_error"}, body=draft("a"))
+
+
 @is_told_as("answer")
 def a_creation_that_is_told_as_a_change(story: Story) -> None:
     document = story.write("created", "a", **draft("a"))
