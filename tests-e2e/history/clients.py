@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from history.record import Call, Document, Record
-from history.requests import Known, Request, some_request
+from history.requests import Known, Request, some_creation, some_request
 
 BASE = "/api/v1"
 PATIENCE = 10.0
@@ -21,6 +21,8 @@ IMPATIENT = 0.03
 """Of all calls: nobody waits for the answer, so nobody knows what became of it."""
 AT_ONCE = 0.1
 """Of keyed calls: the same twice at the same time."""
+BURST, BURSTS = 5, 0.03
+"""So many creations at the same time, and how often."""
 LOOK_AGAIN = 0.3
 """Of reads: the same at once again, if it has changed."""
 ATTEMPTS = 12
@@ -56,7 +58,9 @@ class Client:
         while time.monotonic() < end and len(self._record.calls) < calls:
             request = some_request(self._dice, self._user.known)
             operation = next(_operations)
-            if request.key is not None and self._dice.random() < AT_ONCE:
+            if self._dice.random() < BURSTS:
+                await self._burst()
+            elif request.key is not None and self._dice.random() < AT_ONCE:
                 await asyncio.gather(*(self._ask(request, operation) for _ in range(2)))
                 await self._ask_otherwise(request)
             else:
@@ -65,6 +69,10 @@ class Client:
                 tag = self._user.known.tags.get(request.target)
                 await self._ask(replace(request, if_none_match=tag), next(_operations))
             await asyncio.sleep(self._dice.random() * PAUSE)
+
+    async def _burst(self) -> None:
+        requests = [some_creation(self._dice) for _ in range(BURST)]
+        await asyncio.gather(*(self._ask(each, next(_operations)) for each in requests))
 
     async def _ask(self, request: Request, operation: int) -> None:
         """Until it is answered, if asking again cannot do it again."""

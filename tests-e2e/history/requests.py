@@ -92,6 +92,13 @@ def some_request(dice: random.Random, known: Known) -> Request:
     return make(dice, known)
 
 
+def some_creation(dice: random.Random) -> Request:
+    """A new expense, now and then with a name that another may have."""
+    named = {"source": "bank", "external_id": f"n{dice.randrange(NAMES)}"} if dice.random() < 0.2 else {}
+    key = _perhaps(dice, 0.8, lambda: _unique(dice))
+    return Request("POST", "/expenses", body=_fields(dice) | named, key=key)
+
+
 def _unique(dice: random.Random) -> str:
     return str(uuid.UUID(int=dice.getrandbits(128)))
 
@@ -131,9 +138,7 @@ def _one(dice: random.Random, versions: dict[str, int], likely: float) -> tuple[
 
 
 def _create(dice: random.Random, _: Known) -> Request:
-    named = {"source": "bank", "external_id": f"n{dice.randrange(NAMES)}"} if dice.random() < 0.2 else {}
-    key = _perhaps(dice, 0.8, lambda: _unique(dice))
-    return Request("POST", "/expenses", body=_fields(dice) | named, key=key)
+    return some_creation(dice)
 
 
 def _patch(dice: random.Random, known: Known) -> Request:
