@@ -156,6 +156,7 @@ def test_a_connection_that_is_reset_at_this_moment_is_a_miss(valkey: Valkey) -> 
         assert writer is not None
         writer.transport.abort()
         assert await store.get("key") is None
+        assert not store.usable
         await until(lambda: store.usable)
         assert await store.get("key") == b"value"
         await store.close()
