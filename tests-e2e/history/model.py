@@ -56,9 +56,12 @@ class Write:
     fields: Document
 
     def is_in(self, entry: Version) -> bool:
-        if (self.action, self.version, self.fields) != (entry.action, entry.version, entry.fields):
-            return False
-        return self.id in {None, entry.id}
+        same = (self.action, self.version) == (entry.action, entry.version) and self.id in {None, entry.id}
+        return same and not self.differs(entry)
+
+    def differs(self, entry: Version) -> list[str]:
+        """The fields that are not as they have to be."""
+        return [name for name in FIELDS if self.fields[name] != entry.fields[name]]
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def _claim(
     operation.entries = block or [first]
     if not block:
         wanted = answer(ledger.states[first.seq - 1], operation.first)
-        yield "content", f"{told(first)} is not what {operation} does there: {wanted}"
+        other = [name for write in wanted.writes if write.id == first.id for name in write.differs(first)]
+        yield "content", f"{told(first)} is not what {operation} does there: {wanted} {other or ''}"
     claimed = {entry.seq for entry in operation.entries}
     for entry in own:
         if entry.seq not in claimed:
