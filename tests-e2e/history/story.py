@@ -1,7 +1,7 @@
 """Histories made by hand, to judge the judge: what is told is added line by line, right or wrong."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from history.record import Call, Document, Final, History
@@ -112,3 +112,23 @@ def draft(name: str, **fields: Any) -> Document:
     """What is sent for a new expense; its mark is its name."""
     plain = {"amount": "1.00", "currency": "EUR", "spent_on": "2026-05-01", "category": "food"}
     return {**plain, "description": "Lunch", "notes": f"mark of {name}", **fields}
+
+
+Wrong = Callable[[Story], History | None]
+"""Tells a story in which something is wrong, and how it ends if not as told."""
+
+
+class Scenes:
+    """Those of a module, each with the kind of violation that it has."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Wrong, str]] = []
+
+    def told_as(self, kind: str) -> Callable[[Wrong], Wrong]:
+        """Add the one below."""
+
+        def add(scene: Wrong) -> Wrong:
+            self.all.append((scene, kind))
+            return scene
+
+        return add
