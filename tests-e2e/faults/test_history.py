@@ -4,11 +4,10 @@
     SEED=42 DURATION=200 .venv/bin/python -m pytest -s -m faults faults/test_history.py
 
 What the clients do and which faults come follow from the seed; when which meets which does not. The history
-is kept in `reports`, where `python -m history.check` judges it again, and so are the logs of all parts.
+is kept in `reports`, where `python -m history.check` judges it again.
 """
 
 import os
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,7 +42,6 @@ def test_all_that_clients_are_told_while_parts_fail_is_one_history(wires: WiredS
             history = lived(wires.base_url, people, file, seconds=SECONDS, calls=sys.maxsize, seed=SEED)
         finally:
             done = disturbed.result()
-            shutil.copytree(wires.data / "logs", REPORTS / "logs-of-faults", dirs_exist_ok=True)
     told = answers(history)
     say(f"{len(history.calls)} calls: {dict(told)}; {dict(done)}")
     found = violations(history)
