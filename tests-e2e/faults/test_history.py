@@ -23,7 +23,7 @@ pytestmark = pytest.mark.faults
 SEED = int(os.environ.get("SEED", "1"))
 SECONDS = float(os.environ.get("DURATION", "60"))  # less than a token lives, which is 5 minutes
 USERS = 4
-WRITES = 100
+WRITES = 50
 """Acknowledged ones, at least: on the slowest machine."""
 
 
