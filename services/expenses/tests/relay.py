@@ -1,4 +1,4 @@
-"""A way to a server that takes its time."""
+"""A way to a server that takes its time, or keeps silent about its end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,11 @@ from sqlalchemy import make_url
 
 
 @asynccontextmanager
-async def slow_to_begin(url: str, seconds: float) -> AsyncIterator[str]:
-    """Leads to the server at `url`; each connection passes nothing for its first `seconds`."""
+async def relayed(url: str, *, seconds: float = 0) -> AsyncIterator[str]:
+    """Leads to the server at `url`; each connection passes nothing for its first `seconds`.
+
+    Nobody is told that the server has closed a connection.
+    """
     server, over = make_url(url), asyncio.Event()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

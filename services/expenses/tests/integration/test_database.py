@@ -12,7 +12,7 @@ from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from tests import postgres as servers
-from tests.relay import slow_to_begin
+from tests.relay import relayed
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ async def test_a_server_that_hangs_costs_less_than_five_seconds(
 async def test_what_a_connection_took_to_begin_is_taken_off_the_rest(
     server: servers.Postgres,
 ) -> None:
-    async with slow_to_begin(server.url, 1.5) as url:
+    async with relayed(server.url, seconds=1.5) as url:
         database = Database(url, None)
         direct = Direct(database.connect, size=1)
         started = time.monotonic()

@@ -4,16 +4,15 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from tests import postgres as servers
+from tests.relay import relayed
 
 SIZE = 2
 
@@ -102,36 +101,11 @@ async def test_a_session_that_is_ended_is_not_used_again(direct: Direct) -> None
         assert await answer(direct) == 42
 
 
-@asynccontextmanager
-async def without_ends(url: str) -> AsyncIterator[str]:
-    """Leads to the server at `url`, and never tells that this has closed a connection."""
-    server, over = make_url(url), asyncio.Event()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while piece := await reader.read(65536):
-            writer.write(piece)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far, back = await asyncio.open_connection(server.host, server.port)
-        pumps = [asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(far, writer))]
-        await over.wait()
-        for each in pumps:
-            each.cancel()
-        for end in (writer, back):
-            end.transport.abort()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as relay:
-        port = relay.sockets[0].getsockname()[1]
-        yield server.set(port=port).render_as_string(hide_password=False)
-        over.set()
-        await asyncio.sleep(0.05)  # until all has been aborted
-
-
 async def test_a_connection_that_has_heard_last_words_is_given_up(server: servers.Postgres) -> None:
     """A server that goes tells idle clients so, and closes a moment later."""
     others = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"""
-    async with without_ends(server.url) as url:
+    async with relayed(server.url) as url:
         database = Database(url, None)
         direct = Direct(database.connect, size=1)
         assert await answer(direct) == 42
