@@ -143,7 +143,7 @@ def test_postgres_that_comes_back_empty_signs_nobody_out(
             answer = within_bounds(call)
             problem(answer, 503, "unavailable")
             assert "set-cookie" not in answer.headers
-    eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)
+    eventually(lambda: all(ada.client.get(path).status_code == 200 for path in (f"{AUTH}/me", EXPENSES)))
     assert ada.list() == [kept]
     assert ada.client.post(f"{AUTH}/refresh").status_code == 200
     assert services(stack) == before

@@ -29,7 +29,7 @@ VARIANTS: Mapping[str, Edits] = {
         COMMON: [(r" +middlewares: \[response-headers, request-headers, requests-per-address\]\n", "")],
         EXPENSES: [
             (r"(    expenses-reads:\n.*\n.*\n) +middlewares: .*\n", r"\1"),
-            (r"(    expenses:\n) +middlewares: \[retry\]\n", r"\1"),
+            (r"(    \{\{ \$name \}\}:\n) +middlewares: \[retry\]\n", r"\1"),
         ],
     },
     "with fastProxy": {STATIC: [(r"\nping:\n", "\nexperimental:\n  fastProxy: {}\n\nping:\n")]},

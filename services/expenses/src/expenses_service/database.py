@@ -21,9 +21,10 @@ POOL_SIZE = 16
 SESSION = {"timezone": "UTC"}  # instants within snapshots that Postgres makes are in this zone
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
-# connection, resources, operator intervention; then lock and idle time-outs, deadlock, read-only;
-# last a schema or table that is not there: before the migrations, or while a backup is put back.
-_PASSING_CLASSES = ("08", "53", "57")
+# connection, role, database, resources, operator intervention; then lock and idle time-outs,
+# deadlock, read-only; last a schema or table. What is not there comes with the migrations, or
+# when a backup is put back.
+_PASSING_CLASSES = ("08", "28", "3D", "53", "57")
 _PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
 
 DRIVER_ERRORS = (

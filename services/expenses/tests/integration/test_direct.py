@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from sqlalchemy import make_url
 
+from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from tests import postgres as servers
 from tests.relay import relayed
+from tests.tokens import user_id
 
 SIZE = 2
 
@@ -92,6 +95,24 @@ async def test_a_server_that_restarts_is_used_again_at_once(
         await answer(direct)
     server.start()
     assert await asyncio.gather(*(answer(direct) for _ in range(4))) == [42] * 4
+
+
+@pytest.mark.parametrize("missing", [{"username": "nobody"}, {"database": "nothing"}])
+async def test_what_is_not_there_yet_may_come(
+    server: servers.Postgres, missing: dict[str, str]
+) -> None:
+    """While a backup is put back there is a server, and neither role nor database."""
+    url = make_url(server.url).set(**missing)  # type: ignore[arg-type]  # parts that are texts
+    database = Database(url.render_as_string(hide_password=False), None)
+    direct = Direct(database.connect, size=SIZE)
+    with pytest.raises(Unavailable):
+        await answer(direct)
+    versions = VersionReader(database.connect)
+    with pytest.raises(Unavailable):
+        await versions.read(user_id())
+    await versions.close()
+    await direct.close()
+    await database.close()
 
 
 async def test_a_session_that_is_ended_is_not_used_again(direct: Direct) -> None:
