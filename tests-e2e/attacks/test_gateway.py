@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,12 @@ def test_json_that_is_made_to_cost(ada: Person, path: str, bomb: str) -> None:
 
 def listening(pid: int) -> set[str]:
     """The addresses on which a process listens for TCP, as the kernel has them (proc_net(5))."""
+    links = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.append(str(link.readlink()))
     sockets = {
-        str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-        for link in Path(f"/proc/{pid}/fd").iterdir()
-        if str(link.readlink()).startswith("socket:[")
+        text.removeprefix("socket:[").removesuffix("]") for text in links if text.startswith("socket:[")
     }
     found = set()
     for table in ("tcp", "tcp6"):
