@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from actors import Person
 from history.check import violations
 from history.run import REPORTS, answers, lived
@@ -12,6 +14,7 @@ MOST_SECONDS = 60.0  # on a machine that has no time; alone it takes a tenth
 USERS = 3
 
 
+@pytest.mark.own_stack  # in a database that never was restored, so that changes are numbered from one
 def test_all_that_clients_are_told_is_one_history(base_url: str, person: Callable[..., Person]) -> None:
     file = REPORTS / "history.jsonl"
     people = [person() for _ in range(USERS)]
