@@ -1,5 +1,6 @@
 """Free ports; as a command, says in a sentence when the gateway's cannot be had: `… PORT [CONTAINER]`."""
 
+import random
 import socket
 import sys
 from collections.abc import Sequence
@@ -9,20 +10,24 @@ from infra.local.failure import Failure
 HOST = "127.0.0.1"
 
 
+FREE = range(20_000, 32_768)
+"""Below those that Linux gives to outgoing connections, which would take one while its part is down."""
+TRIES = 1000
+
+
 def reserve(names: Sequence[str], gateway: int) -> dict[str, int]:
     """A free port for each purpose; the gateway's is given, or free when that is 0. Raises Failure."""
     sockets = {name: socket.socket() for name in names}
+    ports: dict[str, int] = {}
     try:
         for name, probe in sockets.items():
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, gateway if name == "gateway" else 0))
-            except OSError as error:
-                raise Failure(
-                    f"Port {gateway} cannot be used ({error.strerror}): choose another, such as"
-                    " make run PORT=9080"
-                ) from None
-        return {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
+            if name == "gateway" and gateway:
+                _bind_given(probe, gateway)
+                ports[name] = gateway
+            else:
+                ports[name] = _bind_free(probe, [*ports.values(), gateway])
+        return ports
     finally:
         for probe in sockets.values():
             probe.close()
@@ -30,8 +35,30 @@ def reserve(names: Sequence[str], gateway: int) -> dict[str, int]:
 
 def free() -> int:
     """A port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
+    with socket.socket() as probe:
+        return _bind_free(probe)
+
+
+def _bind_given(probe: socket.socket, port: int) -> None:
+    try:
+        probe.bind((HOST, port))
+    except OSError as error:
+        raise Failure(
+            f"Port {port} cannot be used ({error.strerror}): choose another, such as make run PORT=9080"
+        ) from None
+
+
+def _bind_free(probe: socket.socket, but: Sequence[int] = ()) -> int:
+    for _ in range(TRIES):
+        port = random.choice(FREE)  # noqa: S311 - of no secret
+        if port in but:
+            continue
+        try:
+            probe.bind((HOST, port))
+        except OSError:  # somebody has it
+            continue
+        return port
+    raise Failure(f"No port from {FREE.start} to {FREE.stop - 1} is free.")
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from bench.figures import Curve
 from bench.options import Options
 from bench.people import Person
 from bench.web import Answer
+from infra.local import ports
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 from infra.local.parts import HOST, ORDER, Part, Place, answers, base_environment, build
@@ -174,7 +174,7 @@ class Site:
 
     def bare(self, answer: Answer) -> Target:
         """A bare uvicorn application that gives this answer."""
-        port = free_port()
+        port = ports.free()
         file = self.folder / f"answer-{port}.json"
         file.write_text(json.dumps({"headers": answer.headers, "body": answer.body}))
         url = f"http://{HOST}:{port}"
@@ -188,10 +188,10 @@ class Site:
 
     def gateway_from(self, folder: Path, *upstreams: str) -> Target:
         """A gateway of the files in this folder, before these servers."""
-        port = free_port()
+        port = ports.free()
         state = self.folder / f"gateway-{port}"
         state.mkdir()
-        place = self._with(gateway=port, exchange=free_port())
+        place = self._with(gateway=port, exchange=ports.free())
         part = build("gateway", place)
         changed = {"GATEWAY_STATE": str(state), "EXPENSES_URL": " ".join(upstreams)}
         part = replace(part, command=[str(folder / "start")], environment={**part.environment, **changed})
@@ -199,7 +199,7 @@ class Site:
 
     def another_expenses(self, database: Database) -> Target:
         """One more process of the expenses service, on any database."""
-        port = free_port()
+        port = ports.free()
         place = self._with(expenses=port)
         part = build("expenses", place)
         url = part.environment["EXPENSES_DATABASE_URL"].rpartition("/")[0]
@@ -249,10 +249,3 @@ def wait_ready(process: Process, part: Part) -> None:
         if not process.alive() or time.monotonic() > deadline:
             raise Failure(f"{process.name} did not start; its log ends:\n{process.last_lines()}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

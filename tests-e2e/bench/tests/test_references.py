@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from actors import eventually
-from bench.site import REFERENCES, free_port
+from bench.site import REFERENCES
 from bench.web import Answer, Caller
 from infra.local import bootstrap
 from infra.local.parts import answers
+from infra.local.ports import free
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,7 +57,7 @@ def test_the_bare_application_answers_everything_with_the_same_bytes(tmp_path: P
     answer = Answer(
         200, (("content-type", "application/json"), ("content-length", "8"), ("etag", '"x"')), '{"a": 1}', 0
     )
-    file, port = tmp_path / "answer.json", free_port()
+    file, port = tmp_path / "answer.json", free()
     file.write_text(json.dumps({"headers": answer.headers, "body": answer.body}))
     command = [python("expenses"), str(REFERENCES / "bare.py"), str(port), str(file)]
     url = f"http://127.0.0.1:{port}"
