@@ -1,7 +1,6 @@
 """Ports that are reserved, and the ranges that they are from."""
 
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +13,7 @@ NAMES = ("gateway", *"abcdefghij")
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def few(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Three neighbours that are free, and no others to choose from."""
     first = ports.free()
     while first + 2 not in ports.FREE:
