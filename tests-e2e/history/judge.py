@@ -191,8 +191,12 @@ class Judge:
                 yield "key", f"{call} repeats {other} and does not say that it was answered before"
 
     def _in_progress(self, call: Call) -> Found:
+        """The gateway sends what has a key and no body again when its connection breaks (its README)."""
         others = [each for each in self._keyed[call.path, call.key or ""] if each is not call]
-        if not any(each.start < call.end and (each.silent or each.end > call.start) for each in others):
+        again = call.key is not None and call.body is None
+        if not again and not any(
+            each.start < call.end and (each.silent or each.end > call.start) for each in others
+        ):
             yield "refusal", f"{call} is not justified: no other was at work"
 
     def _reused(self, call: Call) -> Found:

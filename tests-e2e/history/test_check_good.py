@@ -60,6 +60,15 @@ def a_retry_while_the_first_is_at_work(story: Story) -> None:
     story.refuse("POST", "/expenses", 422, "idempotency_key_reused", body=draft("b"), key="k", at=(2, 3))
 
 
+def a_request_without_a_body_that_the_gateway_sent_again(story: Story) -> None:
+    story.create("a")
+    story.delete("a")
+    path = "/expenses/a/restore"
+    story.refuse("POST", path, 409, "idempotency_in_progress", key="k")
+    document = story.write("restored", "a")
+    story.call("POST", path, 200, document, key="k", operation=3, replayed=True)
+
+
 def a_patch_that_is_told_by_its_conflict(story: Story) -> None:
     story.create("a")
     story.call("PATCH", "/expenses/a", body={"notes": "m"}, if_match='"1"')
@@ -150,6 +159,7 @@ SCENES: list[Scene] = [
     one_that_was_done_later_than_it_was_waited_for,
     a_retry_that_is_told_the_first_answer,
     a_retry_while_the_first_is_at_work,
+    a_request_without_a_body_that_the_gateway_sent_again,
     a_patch_that_is_told_by_its_conflict,
     a_deletion_that_is_told_by_its_absence,
     two_deletions_of_which_nobody_was_told,
