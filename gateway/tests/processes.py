@@ -90,7 +90,7 @@ class Upstream:
 def launch_upstream(service: str, port: int) -> subprocess.Popen[bytes]:
     arguments = "--no-access-log --log-level warning --lifespan off --timeout-keep-alive 75 --http httptools"
     command = [sys.executable, "-m", "uvicorn", "upstream:app", *arguments.split()]
-    command += ["--no-server-header", "--timeout-graceful-shutdown", "1", "--port", str(port)]
+    command += ["--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "1", "--port", str(port)]
     environment = os.environ | {"SERVICE": service}
     process = subprocess.Popen(command, cwd=Path(__file__).parent, env=environment)
     wait_until(lambda: status_of(f"http://127.0.0.1:{port}/livez") == 200, what=f"{service} up")

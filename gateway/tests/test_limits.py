@@ -10,8 +10,11 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from conftest import Stack
-from processes import Gateway, edited_copy, running_gateway, status_of, wait_until
+from processes import Gateway, Upstream, edited_copy, running_gateway, status_of, wait_until
 from wire import parse, read_all, request
+
+AT_ONCE = 16
+EACH = 25
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,22 @@ def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None
         assert parse(read_all(connection)).status == 504
         connection.close()
     assert own_stack.client.get("/api/v1/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("service", ["auth", "expenses"])
+def test_connections_to_a_service_are_used_again(stack: Stack, service: str) -> None:
+    """Also those of many requests at once."""
+    upstream: Upstream = getattr(stack, service)
+    path = {"auth": "/api/v1/auth/me", "expenses": "/api/v1/expenses"}[service]
+
+    def ask_often(_: int) -> set[int]:
+        with httpx.Client(base_url=stack.gateway.url) as client:
+            return {client.get(path).status_code for _ in range(EACH)}
+
+    before = upstream.control()["connections"]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert set().union(*pool.map(ask_often, range(AT_ONCE))) == {200}
+    after = upstream.control()["connections"]
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert after - before <= 2 * AT_ONCE < EACH * AT_ONCE / 4

@@ -23,6 +23,7 @@ PIECES = 640  # 40 MiB
 
 seen: list[str] = []
 exchanges: list[dict[str, Any]] = []
+connections: set[tuple[str, int]] = set()
 state = {"ready": True, "sent": 0, "received": 0}
 released = asyncio.Event()
 
@@ -66,7 +67,7 @@ async def control(scope: Scope, send: Send) -> None:
         state["ready"] = query["ready"] == ["1"]
     if "release" in query:
         released.set()
-    await reply_json(send, 200, {"seen": seen, "exchanges": exchanges, **state})
+    await reply_json(send, 200, {"seen": seen, "exchanges": exchanges, "connections": len(connections), **state})
 
 
 async def body_length(receive: Receive, limit: int | None = None) -> int:
@@ -185,6 +186,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await gateway_problem(scope, send)
     else:
         seen.append(f"{scope['method']} {scope['raw_path'].decode('latin-1')}")
+        connections.add(scope["client"])
         if scope["query_string"].startswith(b"after="):
             await asyncio.sleep(float(scope["query_string"][6:]))
         await ANSWERS.get(path.rsplit("/", 1)[1], echo)(scope, receive, send)
