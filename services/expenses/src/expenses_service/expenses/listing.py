@@ -1,10 +1,11 @@
 """The list of expenses: pages by keyset, kept under the data version that Postgres confirms."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct, json
+from msgspec import Struct, field, json
 
 from expenses_service.cache.models import Built, Reply
 from expenses_service.expenses.cursors import Position, seal, unseal
@@ -20,6 +21,20 @@ _NEXT_CURSOR: Final = b'"next_cursor":'
 
 class _Tail(Struct):
     next_cursor: str | None
+
+
+class _Last(Struct):
+    """What orders go by, of the last expense of a page."""
+
+    id: UUID
+    spent_on: date
+    created_at: datetime
+    text: str = field(name="amount")
+
+    @property
+    def amount(self) -> int:
+        """In minor units, as all of the text's digits are."""
+        return int(self.text.replace(".", ""))
 
 
 async def list_page(
@@ -55,12 +70,12 @@ async def _build(
     """One row more than asked for tells whether there is a next page."""
     sort = SORTS[query.sort]
     wanted = Slice(sort, after, query.limit + 1, total=query.include is not None)
-    version, rows, total = await _read(resources, user_id, query, wanted)
+    version, total, rows = await _read(resources, user_id, query, wanted)
     items, more = rows[: query.limit], rows[query.limit :]
     cursor = None
     if more:
-        last = Position(sort.key(items[-1]), items[-1].id)
-        cursor = seal(resources.cursor_key, _scope(user_id, query), last)
+        last = json.decode(items[-1], type=_Last)
+        cursor = seal(resources.cursor_key, _scope(user_id, query), Position(sort.key(last), last.id))
     return Built(version, page_body(items, cursor, total))
 
 

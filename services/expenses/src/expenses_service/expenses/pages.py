@@ -7,21 +7,15 @@ request, though it differs by its values alone: a list costs a third of the CPU 
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from msgspec import json
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from expenses_service.direct import Direct
 from expenses_service.expenses.filters import Filters
-from expenses_service.expenses.models import Expense
 from expenses_service.expenses.repository import Page, Slice, page_statement, slice_values, values
 
 MOST_FORMS: Final = 256
 """A client can ask for more of them than are worth keeping; a form takes 10 KB."""
 
-_STATE: Final = 2
-"""The columns before those of an expense: data version and total."""
-_METADATA: Final = Expense.__struct_fields__.index("metadata")
-_NO_METADATA: Final = "{}"
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
@@ -39,10 +33,8 @@ async def fetch_page(direct: Direct, user_id: UUID, filters: Filters, part: Slic
     """A slice of the user's live expenses that pass `filters`, which look for no words."""
     given = {**values(user_id, filters), **slice_values(part)}
     text, parameters = _statement(user_id, filters, part, given)
-    found = await direct.fetch(text, *(given.get(name, value) for name, value in parameters))
-    version, total, *_ = found[0]
-    rows = [_expense(list(row[_STATE:])) for row in found if row[_STATE] is not None]
-    return Page(version, rows, int(total) if part.total else None)
+    [found] = await direct.fetch(text, *(given.get(name, value) for name, value in parameters))
+    return Page(*found)
 
 
 def _statement(user_id: UUID, filters: Filters, part: Slice, given: dict[str, Any]) -> _Statement:
@@ -61,8 +53,3 @@ def _statement(user_id: UUID, filters: Filters, part: Slice, given: dict[str, An
         _statements[form] = statement
     return statement
 
-
-def _expense(row: list[Any]) -> Expense:
-    text = row[_METADATA]
-    row[_METADATA] = {} if text == _NO_METADATA else json.decode(text)
-    return Expense(*row)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     func,
     null,
     select,
-    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -31,6 +30,7 @@ from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import LIVE, Expense, ExternalKey, expenses
 from expenses_service.expenses.search import has_words, make_room
+from expenses_service.expenses.shown import shown
 from expenses_service.expenses.sorting import Sort
 
 _ONE_OF: Final = ("category", "currency", "kind", "merchant", "payment_method")
@@ -145,41 +145,41 @@ def slice_values(part: Slice) -> dict[str, Any]:
 
 
 class Page(NamedTuple):
-    """Rows, the total if it was asked for, and the data version that both were read with."""
+    """The data version, the total if it was asked for, and the expenses as clients see them.
+
+    All of it is of one snapshot; an expense is JSON.
+    """
 
     version: int
-    rows: Sequence[Expense]
     total: int | None
+    items: Sequence[str]
 
 
 async def page(connection: AsyncConnection, user_id: UUID, filters: Filters, part: Slice) -> Page:
     """A slice of the user's live expenses that pass `filters`."""
     if filters.q is not None:
         await make_room(connection)
-    found = (await connection.execute(page_statement(user_id, filters, part))).all()
-    version, total, *_ = found[0]
-    rows = [Expense(*row[2:]) for row in found if row.id is not None]
-    return Page(version, rows, int(total) if part.total else None)
+    found = (await connection.execute(page_statement(user_id, filters, part))).one()
+    return Page(*found)
 
 
 def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple[Any, ...]]:
-    """One row at least: an empty page still carries version and total, with nulls beside them."""
+    """One row: what a `Page` is made of."""
     wanted = conditions(user_id, filters)
     if part.after is not None:
         wanted.append(_beyond(part.sort, part.after))
-    rows = (
-        select(*COLUMNS)
+    items = (
+        select(shown())
         .where(*wanted)
         .order_by(*_order(expenses, part.sort))
         .limit(bindparam("limit", part.limit, BigInteger))
-        .subquery()
+        .scalar_subquery()
     )
     version = func.coalesce(func.max(user_state.c.seq + base()), 0).label("data_version")
     total = _total(user_id, filters) if part.total else null()
     mine = user_state.c.user_id == bindparam("user_id", user_id, Uuid)
-    state = select(version, total.label("total")).where(mine).subquery()
-    joined = state.outerjoin(rows, true())
-    return select(*joined.c).select_from(joined).order_by(*_order(rows, part.sort))
+    listed = func.array(items, type_=ARRAY(Text)).label("items")
+    return select(version, total.label("total"), listed).where(mine)
 
 
 def _total(user_id: UUID, filters: Filters) -> ColumnElement[int]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
-from expenses_service.expenses.models import Expense
-
 SortName = Literal["-spent_on", "spent_on", "-amount", "amount", "-created_at", "created_at"]
 
 BY_AMOUNT: Final[frozenset[SortName]] = frozenset({"-amount", "amount"})
@@ -25,8 +23,8 @@ class Sort:
     to_key: Callable[[Any], int]
     from_key: Callable[[int], Any]
 
-    def key(self, expense: Expense) -> int:
-        """Where `expense` stands in this order, as a cursor keeps it."""
+    def key(self, expense: object) -> int:
+        """Where `expense`, which has the column by its name, stands, as a cursor keeps it."""
         return self.to_key(getattr(expense, self.column))
 
 
