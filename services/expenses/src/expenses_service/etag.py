@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 
 from starlette.requests import HTTPConnection
@@ -28,6 +29,12 @@ def opaque_etag(*parts: object) -> str:
 def not_modified(request: HTTPConnection, etag: str) -> bool:
     """Whether If-None-Match names `etag` (weak comparison) or is `*`."""
     return is_named(_field(request, "if-none-match") or "", etag)
+
+
+def client_has(request: HTTPConnection) -> Callable[[str], bool] | None:
+    """The same as a question about any tag; None when there is no If-None-Match."""
+    field = _field(request, "if-none-match")
+    return None if field is None else partial(is_named, field)
 
 
 def is_named(field: str, etag: str) -> bool:

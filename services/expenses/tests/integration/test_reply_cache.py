@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import uvloop
@@ -17,7 +17,7 @@ from tests.valkey import Valkey
 from tests.waiting import until
 
 ALICE, BOB = user_id(1), user_id(2)
-KEY = storage_key(ALICE, 1, entity_tag(ALICE, 1, "expenses?limit=50"))
+KEY = storage_key(ALICE, "expenses?limit=50")
 SLOWEST = 0.25
 NOISE = 0.25  # of a busy machine
 
@@ -34,7 +34,16 @@ class Truth:
         return Built(self.version, f"body of {self.version}".encode())
 
     async def read(self, cache: ReplyCache) -> Reply:
-        return await cache.get_or_build(ALICE, self.version, "expenses?limit=50", self.build)
+        return await cache.get_or_build(ALICE, "expenses?limit=50", at(self.version), self.build)
+
+
+def at(version: int) -> Callable[[], Awaitable[int]]:
+    """Stands for the reader of versions."""
+
+    async def read() -> int:
+        return version
+
+    return read
 
 
 @pytest.fixture
@@ -84,28 +93,56 @@ async def test_what_was_built_is_kept_under_the_version_it_was_read_with(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
     truth.version = 2  # a write came between the version's read and the rows'
-    reply = await cache.get_or_build(ALICE, 1, "expenses", truth.build)
+    reply = await cache.get_or_build(ALICE, "expenses", at(1), truth.build)
     assert reply.etag == entity_tag(ALICE, 2, "expenses")
     await stored(valkey, 1)
-    again = await cache.get_or_build(ALICE, 2, "expenses", truth.build)
+    again = await cache.get_or_build(ALICE, "expenses", at(2), truth.build)
     assert again == reply
     assert truth.built == 1
 
 
 async def test_no_user_query_or_version_shares_a_reply(valkey: Valkey, cache: ReplyCache) -> None:
-    wanted = [(u, v, q) for u in (ALICE, BOB) for v in (1, 11) for q in ("e?a=1", "e?a=11")]
-    for round_ in range(2):
-        for user, version, query in wanted:
-            body = f"{user} {version} {query}".encode()
+    """Of the versions of a query, the last one that was read is kept."""
+    wanted = [(u, v, q) for v in (1, 11) for u in (ALICE, BOB) for q in ("e?a=1", "e?a=11")]
+    for number, (user, version, query) in enumerate(wanted * 2):
+        body = f"{user} {version} {query}".encode()
 
-            async def build(version: int = version, body: bytes = body) -> Built:
-                return Built(version, body)
+        async def build(version: int = version, body: bytes = body) -> Built:
+            return Built(version, body)
 
-            reply = await cache.get_or_build(user, version, query, build)
-            assert reply.body == body
-        if round_ == 0:
-            await stored(valkey, len(wanted))
+        reply = await cache.get_or_build(user, query, at(version), build)
+        assert (reply.body, reply.version) == (body, version)
+        await stored(valkey, min(number + 1, 4))
     assert len({entity_tag(*each) for each in wanted}) == len(wanted)
+
+
+async def test_no_version_is_read_until_there_is_something_to_confirm(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    async def fail() -> int:
+        raise LookupError("asked")
+
+    first = await cache.get_or_build(ALICE, "expenses", fail, truth.build)
+    await stored(valkey, 1)
+    with pytest.raises(LookupError):
+        await cache.get_or_build(ALICE, "expenses", fail, truth.build)
+    with pytest.raises(LookupError):
+        await cache.get_or_build(BOB, "expenses", fail, truth.build, client_has=first.etag.__eq__)
+    assert truth.built == 1
+
+
+async def test_what_the_client_has_is_neither_looked_up_nor_built(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    tag = entity_tag(ALICE, 1, "expenses")
+    for _ in range(2):
+        same = await cache.get_or_build(
+            ALICE, "expenses", at(1), truth.build, client_has=tag.__eq__
+        )
+        assert same == Reply(tag, b"", 1)
+    other = await cache.get_or_build(ALICE, "expenses", at(2), truth.build, client_has=tag.__eq__)
+    assert other.body == b"body of 1"
+    assert truth.built == 1
 
 
 async def test_a_value_that_was_stored_for_something_else_is_a_miss(
@@ -248,7 +285,7 @@ async def test_reads_that_come_together_each_find_their_own(
             built.append(number)
             return Built(1, str(number).encode())
 
-        return (await cache.get_or_build(user_id(number), 1, "expenses", build)).body
+        return (await cache.get_or_build(user_id(number), "expenses", at(1), build)).body
 
     for _ in range(2):
         bodies = await asyncio.gather(*map(read, range(1, 41)))
@@ -264,7 +301,7 @@ async def test_what_build_raises_comes_through_and_is_not_kept(
         raise LookupError("no such thing")
 
     with pytest.raises(LookupError):
-        await cache.get_or_build(ALICE, 1, "expenses", fail)
+        await cache.get_or_build(ALICE, "expenses", at(1), fail)
     assert valkey.client().dbsize() == 0
 
 
@@ -275,7 +312,7 @@ async def test_readers_who_hang_up_never_mix_replies(cache: ReplyCache) -> None:
         async def build() -> Built:
             return Built(1, str(number).encode())
 
-        reply = await cache.get_or_build(user_id(number % 20), 1, "expenses", build)
+        reply = await cache.get_or_build(user_id(number % 20), "expenses", at(1), build)
         assert int(reply.body) % 20 == number % 20
 
     for wave in range(30):

@@ -1,4 +1,4 @@
-"""How a cached reply is named, so that no two users, versions or queries ever share one."""
+"""How a cached reply is named, so that none is taken for one of another user, version or query."""
 
 from uuid import UUID
 
@@ -15,14 +15,16 @@ def entity_tag(user_id: UUID, version: int, query_key: str) -> str:
     return opaque_etag(REPRESENTATION, user_id, version, query_key)
 
 
-def storage_key(user_id: UUID, version: int, etag: str) -> str:
-    """The key in Redis; user and version stand in it in clear, so that an operator can read it."""
-    tag = etag.strip('"')
-    return f"reply:{REPRESENTATION}:{user_id.hex}:{version}:{tag}"
+def storage_key(user_id: UUID, query_key: str) -> str:
+    """The key in Redis; the user stands in it in clear, so that an operator can read it.
+
+    There is one for each query: the last version that was read is all that can be of use.
+    """
+    return f"reply:{REPRESENTATION}:{user_id.hex}:{opaque_etag(query_key)[1:-1]}"
 
 
 def pack(etag: str, body: bytes) -> bytes:
-    """The value stored: the entity tag first, so that a value names what it answers."""
+    """The value stored: the entity tag first, so that it names user, version and query."""
     return etag.encode() + _SEPARATOR + body
 
 

@@ -11,15 +11,11 @@ TTL_SECONDS = 3600
 MAX_BODY_BYTES = 1024 * 1024
 
 
-def _nothing(_: str) -> bool:
-    return False
-
-
 class ReplyCache:
-    """Never stale: the caller passes the version that Postgres gave in this very request.
+    """Never stale: what is kept names the data version that it is of, and Postgres confirms it.
 
-    The version is part of the key, so an entry of an older version is never looked up, and what a
-    miss builds is kept under the version that was read in the same snapshot as its rows.
+    It is asked once something is there to be confirmed, so a read that finds nothing costs one
+    question less. A miss is kept under the version that was read in the same snapshot as its rows.
     """
 
     def __init__(self, store: ReplyStore | None) -> None:
@@ -34,32 +30,37 @@ class ReplyCache:
     async def get_or_build(
         self,
         user_id: UUID,
-        version: int,
         query_key: str,
+        read_version: Callable[[], Awaitable[int]],
         build: Callable[[], Awaitable[Built]],
         *,
-        client_has: Callable[[str], bool] = _nothing,
+        client_has: Callable[[str], bool] | None = None,
     ) -> Reply:
-        """The reply to `query_key` for `user_id`; raises only what `build` raises.
+        """The reply to `query_key` for `user_id`; raises what `read_version` and `build` raise.
 
-        When `client_has` the entity tag already, the body is left empty and nothing is looked up.
+        When `client_has` the entity tag already, the body is left empty and nothing is looked up;
+        None: it has nothing.
         """
-        etag = entity_tag(user_id, version, query_key)
-        if client_has(etag):
-            self.replies["same"] += 1
-            return Reply(etag, b"", version)
-        if self._store is not None:
-            value = await self._store.get(storage_key(user_id, version, etag))
-            body = unpack(etag, value) if value is not None else None
+        version = None
+        if client_has is not None:
+            version = await read_version()
+            etag = entity_tag(user_id, version, query_key)
+            if client_has(etag):
+                self.replies["same"] += 1
+                return Reply(etag, b"", version)
+        key = storage_key(user_id, query_key)
+        value = None if self._store is None else await self._store.get(key)
+        if value is not None:
+            version = await read_version() if version is None else version
+            etag = entity_tag(user_id, version, query_key)
+            body = unpack(etag, value)
             if body is not None:
                 self.replies["hit"] += 1
                 return Reply(etag, body, version)
         self.replies["miss"] += 1
         built = await build()
-        if built.version != version:
-            etag = entity_tag(user_id, built.version, query_key)
+        etag = entity_tag(user_id, built.version, query_key)
         if self._store is not None and len(built.body) <= MAX_BODY_BYTES:
-            key = storage_key(user_id, built.version, etag)
             self._store.put(key, pack(etag, built.body), TTL_SECONDS)
         return Reply(etag, built.body, built.version)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -38,7 +39,10 @@ class _Last(Struct):
 
 
 async def list_page(
-    resources: Resources, user_id: UUID, query: ListQuery, client_has: Callable[[str], bool]
+    resources: Resources,
+    user_id: UUID,
+    query: ListQuery,
+    client_has: Callable[[str], bool] | None,
 ) -> Reply:
     """A page as bytes under its entity tag; never older than the user's last acknowledged write.
 
@@ -49,9 +53,11 @@ async def list_page(
     async def build() -> Built:
         return await _build(resources, user_id, query, after)
 
-    version = await resources.versions.read(user_id)
+    read_version = partial(resources.versions.read, user_id)
     key = f"expenses?{query.canonical()}"
-    return await resources.cache.get_or_build(user_id, version, key, build, client_has=client_has)
+    return await resources.cache.get_or_build(
+        user_id, key, read_version, build, client_has=client_has
+    )
 
 
 def next_page(query: ListQuery, body: bytes) -> str | None:

@@ -1,6 +1,5 @@
 """/expenses and /expenses/{id}."""
 
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from expenses_service.authentication.dependencies import Reader, Writer
 from expenses_service.cache.responses import USER_DATA, user_data
-from expenses_service.etag import not_modified
+from expenses_service.etag import client_has
 from expenses_service.expenses import openapi, service, upsert
 from expenses_service.expenses.dependencies import (
     Asked,
@@ -36,8 +35,7 @@ async def list_expenses(
     request: Request, principal: Reader, query: Query, resources: Held
 ) -> Response:
     """The caller's live expenses, filtered, in one order, a page at a time."""
-    has = partial(not_modified, request)
-    reply = await list_page(resources, principal.user_id, query, has)
+    reply = await list_page(resources, principal.user_id, query, client_has(request))
     response = user_data(request, reply)
     following = next_page(query, reply.body) if response.body else None
     if following is not None:

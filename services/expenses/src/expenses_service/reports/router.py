@@ -1,13 +1,12 @@
 """/expenses/summary; to be registered before /expenses/{id}."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from expenses_service.authentication.dependencies import Reader
 from expenses_service.cache.responses import VALIDATED, user_data
-from expenses_service.etag import not_modified
+from expenses_service.etag import client_has
 from expenses_service.openapi import SIGNED_IN, answer, query_parameters
 from expenses_service.reports import service
 from expenses_service.reports.schemas import EXAMPLE, SummaryOut, SummaryQuery
@@ -40,6 +39,6 @@ async def summarise_expenses(
     count each expense once, whatever the keys.
     """
     reply = await service.summary(
-        resources, principal.user_id, asked, client_has=partial(not_modified, request)
+        resources, principal.user_id, asked, client_has=client_has(request)
     )
     return user_data(request, reply)

@@ -1,6 +1,7 @@
 """Sums up a user's expenses, from the cache, the rollups or the rows."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -17,7 +18,7 @@ async def summary(
     resources: Resources,
     user_id: UUID,
     query: SummaryQuery,
-    client_has: Callable[[str], bool],
+    client_has: Callable[[str], bool] | None,
 ) -> Reply:
     """The summary under the data version that Postgres confirms now; never older than that.
 
@@ -28,9 +29,11 @@ async def summary(
         read = await _read(resources, user_id, query)
         return Built(read.version, msgspec.json.encode(document(read, query.group_by)))
 
-    version = await resources.versions.read(user_id)
+    read_version = partial(resources.versions.read, user_id)
     key = f"summary?{query.canonical()}"
-    return await resources.cache.get_or_build(user_id, version, key, build, client_has=client_has)
+    return await resources.cache.get_or_build(
+        user_id, key, read_version, build, client_has=client_has
+    )
 
 
 async def _read(resources: Resources, user_id: UUID, query: SummaryQuery) -> Summary:
