@@ -16,6 +16,7 @@ from expenses_service.changes.router import router as changes
 from expenses_service.cookies import access_cookie
 from expenses_service.currencies.router import router as currencies
 from expenses_service.expenses.router import router as expenses
+from expenses_service.front import Fronted
 from expenses_service.head import HeadAsGet
 from expenses_service.keys.metrics import KeyMetrics
 from expenses_service.lane import Lane
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield
         requests.flush()
 
-    app = FastAPI(
+    app = Fronted(
         title="Expenses",
         version=__version__,
         description="Records, categories and sums of expenses.",

@@ -1,0 +1,37 @@
+"""FastAPI with the service's own middleware in front of it, so that what that answers costs no more.
+
+Starlette puts it behind its own layers, and FastAPI adds three: 20 µs a request, and nothing in
+them is for a request that the lane or a plan answers. The rest passes through them as always.
+"""
+
+from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Fronted(FastAPI):
+    """The middleware that is added stands outermost, in its order; all else is FastAPI's.
+
+    The outermost of it has to answer what nobody expected: Starlette's layer for that is left out.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The framework's own, then what was added around it."""
+        added, self.user_middleware = self.user_middleware, []
+        try:
+            app = super().build_middleware_stack()
+        finally:
+            self.user_middleware = added
+        if isinstance(app, ServerErrorMiddleware):
+            app = app.app
+        for cls, arguments, options in reversed(added):
+            app = cls(app, *arguments, **options)
+        return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; start-up and shutdown are the framework's."""
+        if scope["type"] != "http" or self.middleware_stack is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
