@@ -1,4 +1,4 @@
-"""FastAPI with the service's own middleware in front of it, so that what that answers costs no more.
+"""FastAPI with the service's own middleware in front, so that what that answers costs no more.
 
 Starlette puts it behind its own layers, and FastAPI adds three: 20 µs a request, and nothing in
 them is for a request that the lane or a plan answers. The rest passes through them as always.

@@ -1,5 +1,6 @@
 """GET /expenses?q=: what a person types finds what a person wrote."""
 
+import json
 from uuid import UUID
 
 import httpx
@@ -118,8 +119,8 @@ async def test_who_shares_the_mark_of_words_shares_no_words(database: Database) 
     for user, whose in ((ada, "Ada"), (twin, "her twin")):
         async with database.transaction() as connection:
             part = Slice(SORTS["spent_on"], None, 5, total=True)
-            _, rows, total = await page(connection, user, Filters(q="taxi"), part)
-        assert [row.description for row in rows] == [f"Taxi of {whose}"]
+            _, total, items = await page(connection, user, Filters(q="taxi"), part)
+        assert [json.loads(item)["description"] for item in items] == [f"Taxi of {whose}"]
         assert total == 1
 
 

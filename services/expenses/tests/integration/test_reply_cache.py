@@ -132,7 +132,7 @@ async def test_no_version_is_read_until_there_is_something_to_confirm(
 
 
 async def test_what_the_client_has_is_neither_looked_up_nor_built(
-    valkey: Valkey, cache: ReplyCache, truth: Truth
+    cache: ReplyCache, truth: Truth
 ) -> None:
     tag = entity_tag(ALICE, 1, "expenses")
     for _ in range(2):
@@ -180,26 +180,35 @@ async def test_killed_it_costs_speed_only_and_heals(
     await heal(cache, truth)
 
 
-def test_a_connection_that_is_reset_at_this_moment_is_a_miss(valkey: Valkey) -> None:
+def test_a_connection_that_is_reset_at_this_moment_is_made_anew(valkey: Valkey) -> None:
     """By uvloop, which the service runs on: there, writing to it is a RuntimeError."""
 
     async def reads() -> None:
-        redis = connect(valkey.url, None)
-        store = ReplyStore(redis)
+        connection = connect(valkey.url, None)
+        store = ReplyStore(connection)
         store.put("key", b"value", 60)
         assert await store.get("key") == b"value"
-        [connection] = redis.connection_pool._available_connections  # noqa: SLF001 - no other way
-        writer = connection._writer  # noqa: SLF001
+        writer = connection._writer  # noqa: SLF001 - no other way
         assert writer is not None
         writer.transport.abort()
-        assert await store.get("key") is None
-        assert not store.usable
-        await until(lambda: store.usable)
         assert await store.get("key") == b"value"
+        assert store.usable
         await store.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(reads())
+
+
+async def test_started_anew_it_is_used_at_once(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    await truth.read(cache)
+    await stored(valkey, 1)
+    valkey.kill()
+    valkey.start()
+    await truth.read(cache)
+    assert cache.usable
+    await stored(valkey, 1)
 
 
 async def test_hung_it_costs_a_quarter_second_once_and_heals(

@@ -81,7 +81,8 @@ async def _build(
     cursor = None
     if more:
         last = json.decode(items[-1], type=_Last)
-        cursor = seal(resources.cursor_key, _scope(user_id, query), Position(sort.key(last), last.id))
+        place = Position(sort.key(last), last.id)
+        cursor = seal(resources.cursor_key, _scope(user_id, query), place)
     return Built(version, page_body(items, cursor, total))
 
 

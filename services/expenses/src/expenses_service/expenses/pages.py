@@ -52,4 +52,3 @@ def _statement(user_id: UUID, filters: Filters, part: Slice, given: dict[str, An
             _statements.clear()
         _statements[form] = statement
     return statement
-

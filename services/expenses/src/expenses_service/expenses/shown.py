@@ -4,18 +4,19 @@ The text is what `documents.expense_body` makes of the same row, byte for byte. 
 for it; to read the columns and make objects and JSON of them takes the service 12.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.types import Text
+from sqlalchemy.types import BigInteger, Text
 
 from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.expenses.models import Expense, expenses
 
 _USUAL_EXPONENT: Final = 2
-_AS_THEY_ARE: Final = frozenset({"id", "kind", "spent_on", "amount", "created_at", "updated_at"})
+_QUOTED: Final = frozenset({"id", "kind", "spent_on", "amount", "created_at", "updated_at"})
+_AS_THEY_ARE: Final = frozenset({"id", "kind", "spent_on", "version"})
 """Their texts have nothing that JSON would escape."""
 _INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 """Of a session in UTC."""
@@ -29,7 +30,7 @@ def shown() -> ColumnElement[str]:
 def _pieces() -> Iterator[ColumnElement[Any]]:
     separator = "{"
     for name in Expense.__struct_fields__:
-        quote = '"' if name in _AS_THEY_ARE else ""
+        quote = '"' if name in _QUOTED else ""
         yield _constant(f'{separator}"{name}":{quote}')
         yield _value(name)
         separator = f"{quote},"
@@ -38,53 +39,67 @@ def _pieces() -> Iterator[ColumnElement[Any]]:
 
 def _value(name: str) -> ColumnElement[Any]:
     column: ColumnElement[Any] = expenses.c[name]
-    match name:
-        case "amount":
-            return _amount(column)
-        case "created_at" | "updated_at":
-            text = func.to_char(column, _constant(_INSTANT))
-            return func.replace(text, _constant(".000000Z"), _constant("Z"))
-        case "metadata":
-            return case((column == _constant("{}"), _constant("{}")), else_=_metadata(column))
-        case "deleted_at":
-            return _constant("null")
-        case "version" | "id" | "kind" | "spent_on":
-            return column
+    if name in _IN_THEIR_WAY:
+        return _IN_THEIR_WAY[name](column)
+    if name in _AS_THEY_ARE:
+        return column
     quoted = func.to_json(column)
-    if not expenses.c[name].nullable:
-        return quoted
-    return func.coalesce(cast(quoted, Text), _constant("null"))
+    return func.coalesce(cast(quoted, Text), _constant("null")) if column.nullable else quoted
 
 
-def _amount(units: ColumnElement[int]) -> ColumnElement[Any]:
-    """Padded to the exponent: the product of a bigint has the decimals of the other factor."""
-    others: dict[int, list[str]] = {}
+def _amount(units: ColumnElement[int]) -> ColumnElement[str]:
+    """Padded to the exponent of the currency; the most usual one needs no look at a list."""
+    others: dict[int, list[ColumnElement[str]]] = {}
     for code, currency in CURRENCIES.items():
-        others.setdefault(currency.exponent, []).append(code)
-    usual = units * _decimal(_USUAL_EXPONENT)
-    del others[_USUAL_EXPONENT]
+        if currency.exponent != _USUAL_EXPONENT:
+            others.setdefault(currency.exponent, []).append(_constant(code))
+    unusual = [each for codes in others.values() for each in codes]
     return case(
+        (expenses.c.currency.not_in(unusual), _with_decimals(units, _USUAL_EXPONENT)),
         *(
-            (expenses.c.currency.in_([_constant(code) for code in codes]), units * _decimal(exponent))
+            (expenses.c.currency.in_(codes), _with_decimals(units, exponent))
             for exponent, codes in others.items()
         ),
-        else_=usual,
     )
 
 
-def _decimal(exponent: int) -> ColumnElement[Any]:
-    return literal_column("1" if exponent == 0 else f"0.{1:0{exponent}}")
+def _with_decimals(units: ColumnElement[int], exponent: int) -> ColumnElement[str]:
+    if exponent == 0:
+        return cast(units, Text)
+    one = literal_column(str(10**exponent), BigInteger)
+    fraction = func.lpad(cast(units % one, Text), literal_column(str(exponent)), _constant("0"))
+    return func.concat(units // one, _constant("."), fraction, type_=Text)
 
 
-def _metadata(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _instant(column: ColumnElement[Any]) -> ColumnElement[str]:
+    text = func.to_char(column, _constant(_INSTANT))
+    return func.replace(text, _constant(".000000Z"), _constant("Z"), type_=Text)
+
+
+def _metadata(column: ColumnElement[Any]) -> ColumnElement[str]:
     """In the order of its keys' code points, which is that of their bytes."""
+    nothing = _constant("{}")
     pair = func.jsonb_each_text(column).table_valued("key", "value", name="pair")
     member = func.concat(func.to_json(pair.c.key), _constant(":"), func.to_json(pair.c.value))
     in_order = aggregate_order_by(_constant(","), pair.c.key.collate("C").asc())
     members = select(func.string_agg(member, in_order)).select_from(pair).scalar_subquery()
-    return func.concat(_constant("{"), members, _constant("}"))
+    some = func.concat(_constant("{"), members, _constant("}"), type_=Text)
+    return case((column == nothing, nothing), else_=some)
+
+
+def _nothing(_: ColumnElement[Any]) -> ColumnElement[str]:
+    return _constant("null")
 
 
 def _constant(text: str) -> ColumnElement[str]:
     """Part of the statement, whose parameters are then those of the query alone."""
     return literal_column("'" + text.replace("'", "''") + "'", Text)
+
+
+_IN_THEIR_WAY: Final[Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[str]]]] = {
+    "amount": _amount,
+    "created_at": _instant,
+    "updated_at": _instant,
+    "metadata": _metadata,
+    "deleted_at": _nothing,
+}
