@@ -13,7 +13,6 @@ would be another. A route that names a version answers by user, target and If-No
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,20 +57,20 @@ class Lane:
         principal = resources.authenticator.recall(token)
         if principal is None or READ not in principal.scopes:
             return False
-        kept = resources.memory.get((principal.user_id, scope["path"], scope["query_string"]))
+        kept = resources.memory.get((principal.user, scope["path"], scope["query_string"]))
         if kept is None:
             return False
         try:
             version = await resources.versions.read(principal.user_id)
         except Unavailable as error:
-            identify(scope, principal.user_id, principal.session_id)
+            identify(scope, principal.user, principal.session)
             scope["route"] = kept.route
             await response_of(error, Request(scope))(scope, receive, send)
             return True
         named = condition is not None and is_named(condition, kept.etag)
         if version != kept.version or (kept.body is None and not named):
             return False
-        identify(scope, principal.user_id, principal.session_id)
+        identify(scope, principal.user, principal.session)
         resources.cache.replies["same" if named else "memory"] += 1
         scope["route"] = kept.route
         await _send(send, kept, with_body=not named)
@@ -129,5 +128,5 @@ def _keep(scope: Scope, start: Message, body: bytes) -> None:
     state, fields = scope["state"], start["headers"]
     whole = body if start["status"] == 200 else None  # noqa: PLR2004 - else 304
     kept = Kept(state[VERSION], dict(fields)[b"etag"].decode(), fields, whole, scope["route"])
-    key = (UUID(state["user_id"]), scope["path"], scope["query_string"])
+    key = (state["user_id"], scope["path"], scope["query_string"])
     resources.memory.keep(key, kept)

@@ -5,6 +5,7 @@ a query, a body or the message of an exception, which may quote any of them.
 """
 
 import logging
+import os
 import re
 import sys
 import time
@@ -13,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final
-from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -82,10 +82,10 @@ def _drop_exception(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def identify(scope: Scope, user_id: object, session_id: object) -> None:
+def identify(scope: Scope, user_id: str, session_id: str) -> None:
     """Say who the request is from, for its log lines."""
-    scope["state"]["user_id"] = str(user_id)
-    scope["state"]["session_id"] = str(session_id)
+    scope["state"]["user_id"] = user_id
+    scope["state"]["session_id"] = session_id
 
 
 class Telemetry:
@@ -102,9 +102,10 @@ class Telemetry:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
-        scope["state"]["trace_id"] = trace_id(scope["headers"])
-        _served.set(scope["state"])
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        state["trace_id"] = trace_id(scope["headers"])
+        _served.set(state)
         started = time.perf_counter()
         status = CLIENT_GONE
 
@@ -134,8 +135,12 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The first one that is sent, if it is valid, else a new one."""
     for name, value in headers:
         if name == REQUEST_ID:
-            return value if VALID_REQUEST_ID.fullmatch(value) else uuid4().hex.encode()
-    return uuid4().hex.encode()
+            return value if VALID_REQUEST_ID.fullmatch(value) else _new_id()
+    return _new_id()
+
+
+def _new_id() -> bytes:
+    return os.urandom(16).hex().encode()
 
 
 def _log_unexpected(error: Exception) -> str:

@@ -6,7 +6,7 @@ from tests.tokens import user_id
 
 
 def key(number: int) -> Key:
-    return user_id(number), "/p", b""
+    return str(user_id(number)), "/p", b""
 
 
 def kept(body: bytes | None = b"", version: int = 1) -> Kept:
@@ -60,7 +60,7 @@ def test_one_without_a_body_does_not_take_the_place_of_one_with_it() -> None:
 @pytest.mark.parametrize("query", [b"", b"a=b"])
 def test_one_that_is_too_large_is_not_kept(query: bytes) -> None:
     held = Memory()
-    here = (user_id(1), "/p", query)
+    here = (str(user_id(1)), "/p", query)
     most = memory.MOST_OF_ONE - ONE - len(query)
     held.keep(here, kept(b"x" * most))
     assert held.get(here) is not None

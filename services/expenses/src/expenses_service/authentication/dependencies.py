@@ -48,7 +48,7 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
     if not text:
         raise NotAuthenticated
     principal = await resources.authenticator.authenticate(text)
-    identify(request.scope, principal.user_id, principal.session_id)
+    identify(request.scope, principal.user, principal.session)
     if cookie and request.method not in SAFE_METHODS:
         refuse_cross_site(request, resources.settings.public_origin)
     return principal

@@ -1,6 +1,6 @@
 """The caller, as a verified access token names him."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Claims of a verified token: `expires_at` in epoch seconds, `version` the claim `ver`."""
+    """Claims of a verified token: `expires_at` in epoch seconds, `version` the claim `ver`.
+
+    `user` and `session` are the texts of their ids, made once for all requests with the token.
+    """
 
     user_id: UUID
     session_id: UUID
@@ -17,6 +20,13 @@ class Principal:
     zone: str
     version: int
     expires_at: int
+    user: str = field(init=False)
+    session: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the texts."""
+        object.__setattr__(self, "user", str(self.user_id))
+        object.__setattr__(self, "session", str(self.session_id))
 
     def today(self, now: datetime | None = None) -> date:
         """The civil date where the user is; UTC for a zone that this machine does not know."""

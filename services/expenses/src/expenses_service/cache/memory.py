@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_OF_ONE: Final = 1024 * 1024
@@ -14,8 +13,8 @@ OVERHEAD: Final = 1024
 UNUSED_SECONDS: Final = 3600
 
 Field = tuple[bytes, bytes]
-Key = tuple[UUID, str, bytes]
-"""User, path and query, as they were sent."""
+Key = tuple[str, str, bytes]
+"""User, path and query, as they were sent; texts, since they know their hashes."""
 
 
 @dataclass(slots=True)

@@ -13,13 +13,16 @@ from expenses_service.errors import Unavailable
 if TYPE_CHECKING:
     import asyncpg
 
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Statement = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
+
 SECONDS: Final = 1.5
 """For a query, and for the connection if it has to be made: who waits, waits for two at most."""
 
 _SEQ: Final = "SELECT user_id, seq FROM user_state WHERE user_id = ANY ($1::uuid[])"
 _BASE: Final = f"SELECT {BASE}"  # once a connection: within the query it costs Postgres 4 % more
 
-Connect = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
+Connect = Callable[[], Awaitable["Connection"]]
 
 
 class VersionReader:
@@ -32,8 +35,8 @@ class VersionReader:
     def __init__(self, connect: Connect, *, seconds: float = SECONDS) -> None:
         self._connect = connect
         self._seconds = seconds
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self._connection: Connection | None = None
+        self._statement: Statement | None = None
         self._base = 0
         self._waiting: list[tuple[UUID, asyncio.Future[int]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -67,8 +70,7 @@ class VersionReader:
 
     async def _answer(self, waiting: Sequence[tuple[UUID, "asyncio.Future[int]"]]) -> None:
         try:
-            async with asyncio.timeout(self._seconds):
-                found = await self._query([user_id for user_id, _ in waiting])
+            found = await self._query([user_id for user_id, _ in waiting])
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
             self._drop()
             reason = explained(error, "versions") if isinstance(error, DRIVER_ERRORS) else error
@@ -81,12 +83,24 @@ class VersionReader:
                 waiter.set_result(found.get(user_id, 0))
 
     async def _query(self, user_ids: list[UUID]) -> dict[UUID, int]:
-        if self._connection is None or self._statement is None or self._connection.is_closed():
-            self._connection = await self._connect()
-            self._base = await self._connection.fetchval(_BASE)
-            self._statement = await self._connection.prepare(_SEQ)
-        rows = await self._statement.fetch(user_ids)
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._seconds
+        connection, statement = self._connection, self._statement
+        if connection is None or statement is None or connection.is_closed():
+            async with asyncio.timeout_at(ends):
+                connection, statement = await self._open()
+        timer = loop.call_at(ends, connection.terminate)
+        try:
+            rows = await statement.fetch(user_ids)
+        finally:
+            timer.cancel()
         return {user_id: seq + self._base for user_id, seq in rows}
+
+    async def _open(self) -> "tuple[Connection, Statement]":
+        self._connection = await self._connect()
+        self._base = await self._connection.fetchval(_BASE)
+        self._statement = await self._connection.prepare(_SEQ)
+        return self._connection, self._statement
 
     def _drop(self) -> None:
         """Cut the connection: nobody knows what is still to come on it."""
