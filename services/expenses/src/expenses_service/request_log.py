@@ -1,24 +1,54 @@
 """The line that ends each request (infra/contracts/log-line.md).
 
-There is one for every request and its members are known, so it is put together here and leaves with
-others: a line of structlog takes 11 µs, and a write to the system for itself.
+There is one for every request and its members are known, so it is put together here, with others: a
+line of structlog takes 11 µs and a write to the system for itself. One line after the other takes a
+third of what each takes amid all that a request does.
 """
 
 import asyncio
 import logging
 import sys
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
 from expenses_service import SERVICE, __version__
 
-FLUSH_SECONDS: Final = 0.1
+FLUSH_SECONDS: Final = 0.025
 QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 _END: Final = f'"service": {quoted(SERVICE)}, "version": {quoted(__version__)}}}\n'
+
+
+class _Served(NamedTuple):
+    at: float
+    method: str
+    path: str
+    state: Mapping[str, str | None]
+    route: str | None
+    status: int
+    seconds: float
+
+    def line(self) -> str:
+        """JSON, with its end."""
+        state = self.state
+        return (
+            f'{{"method": {quoted(self.method)}, "route": {_or_null(self.route)},'
+            f' "path": {quoted(self.path)}, "status": {self.status},'
+            f' "duration_ms": {self.seconds * 1000:.3f},'
+            f' "user_id": {_or_null(state.get("user_id"))},'
+            f' "session_id": {_or_null(state.get("session_id"))},'
+            f' "trace_id": {_or_null(state["trace_id"])},'
+            f' "problem": {_or_null(state.get("problem"))},'
+            f' "cause": {_or_null(state.get("cause"))}, "event": "request",'
+            f' "request_id": {_or_null(state["request_id"])},'
+            f' "level": "{"debug" if self.path in QUIET_PATHS else "info"}",'
+            f' "ts": "{_instant(self.at)}", {_END}'
+        )
 
 
 class RequestLog:
@@ -29,32 +59,23 @@ class RequestLog:
         self._debug = least <= logging.DEBUG
         self._info = least <= logging.INFO
         self._file = sys.stdout
-        self._lines: list[str] = []
+        self._served: list[_Served] = []
 
     def write(self, scope: Scope, route: str | None, status: int, seconds: float) -> None:
         """Tell of a request that took `seconds`; those that probes make are of level debug."""
-        quiet = scope["path"] in QUIET_PATHS
-        if not (self._debug if quiet else self._info):
+        path = scope["path"]
+        if not (self._debug if path in QUIET_PATHS else self._info):
             return
-        if not self._lines:
+        if not self._served:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         state = scope["state"]
-        self._lines.append(
-            f'{{"method": {quoted(scope["method"])}, "route": {_or_null(route)},'
-            f' "path": {quoted(scope["path"])}, "status": {status},'
-            f' "duration_ms": {seconds * 1000:.3f}, "user_id": {_or_null(state.get("user_id"))},'
-            f' "session_id": {_or_null(state.get("session_id"))},'
-            f' "trace_id": {_or_null(state["trace_id"])},'
-            f' "problem": {_or_null(state.get("problem"))},'
-            f' "cause": {_or_null(state.get("cause"))}, "event": "request",'
-            f' "request_id": {quoted(state["request_id"])},'
-            f' "level": "{"debug" if quiet else "info"}", "ts": "{_now()}", {_END}'
-        )
+        served = _Served(time.time(), scope["method"], path, state, route, status, seconds)
+        self._served.append(served)
 
     def flush(self) -> None:
         """Write all lines that wait, each whole; also when the service stops."""
-        lines, self._lines = self._lines, []
-        self._file.write("".join(lines))
+        served, self._served = self._served, []
+        self._file.write("".join([each.line() for each in served]))
         self._file.flush()
 
 
@@ -62,5 +83,5 @@ def _or_null(value: str | None) -> str:
     return "null" if value is None else quoted(value)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()[:-6] + "Z"
+def _instant(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6] + "Z"
