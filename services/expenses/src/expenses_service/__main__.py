@@ -60,8 +60,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         date_header=True,
-        proxy_headers=True,
-        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+        proxy_headers=False,  # nothing here asks who the client is or how it came
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         h11_max_incomplete_event_size=None,

@@ -27,7 +27,9 @@ MERGE_PATCH = ("application/merge-patch+json", "application/json")  # RFC 7396
 
 async def limit_body(request: Request) -> None:
     """The first dependency of every route: refuses a body that says itself that it is too large."""
-    declared = request.headers.get("content-length", "0")
+    declared = request.headers.get("content-length")
+    if declared is None:
+        return
     if not declared.isdecimal() or int(declared) > body_limit(request):
         raise BodyTooLarge(f"The body may have at most {body_limit(request)} bytes.")
 
