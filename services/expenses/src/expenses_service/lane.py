@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from expenses_service.authentication.dependencies import READ, bearer_token
+from expenses_service.authentication.dependencies import CALLER, READ, bearer_token
 from expenses_service.cache.memory import Field, Kept
 from expenses_service.cache.responses import VERSION
 from expenses_service.errors import Unavailable
@@ -57,6 +57,7 @@ class Lane:
         principal = resources.authenticator.recall(token)
         if principal is None or READ not in principal.scopes:
             return False
+        scope[CALLER] = principal
         kept = resources.memory.get((principal.user, scope["path"], scope["query_string"]))
         if kept is None:
             return False
