@@ -42,6 +42,10 @@ OPTIONS = [
     "writeTimeout",
     "idleTimeout",
     "queryParameters",
+    "addEntryPointsLabels",
+    "addServicesLabels",
+    "addRoutersLabels",
+    "buckets",
 ]
 
 
@@ -148,7 +152,8 @@ def test_everything_loads_without_an_error(stack: Stack) -> None:
 
 def test_the_same_files_serve_containers() -> None:
     """`start` puts these in; what the containers give is what stands there."""
-    assert re.findall(r"address: (.*)", STATIC) == ['":8080"', '"127.0.0.1:8079"', '"127.0.0.1:8078"']
+    ours = [f'"127.0.0.1:{port}"' for port in (8079, 8078, 8077)]
+    assert re.findall(r"address: (.*)", STATIC) == ['":8080"', *ours]
     assert "docker" not in STATIC
     assert "\napi:" not in STATIC
     assert "http3" not in STATIC
@@ -157,11 +162,11 @@ def test_the_same_files_serve_containers() -> None:
 def test_probe_for_the_container_health_check(stack: Stack) -> None:
     """`traefik healthcheck` asks the loopback entry point of the same static file."""
     del stack  # only so that a working Traefik is known to be there
-    port, probe, exchange = free_port(), free_port(), free_port()
+    port, probe = free_port(), free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ports = (":8080", port), ("127.0.0.1:8079", probe), ("127.0.0.1:8078", exchange)
-        edits = [(f'"{address}"', f'"127.0.0.1:{free}"') for address, free in ports]
+        ports = {":8080": port, "127.0.0.1:8079": probe, "127.0.0.1:8078": free_port(), "127.0.0.1:8077": free_port()}
+        edits = [(f'"{address}"', f'"127.0.0.1:{free}"') for address, free in ports.items()]
         source = edited_copy(folder, "traefik.yml", *edits)
         arguments = [traefik_binary(), f"--configFile={source}/traefik.yml"]
         check = [arguments[0], "healthcheck", arguments[1]]

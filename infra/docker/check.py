@@ -192,6 +192,17 @@ def reaches(service: str, host: str) -> bool:
     return 0 in statuses
 
 
+def metrics_within() -> bool:
+    """The gateway tells Prometheus in `edge`, and does not listen for that where its port is published."""
+    details = inspect("gateway")
+    networks = details["NetworkSettings"]["Networks"]
+    outside = next(each["IPAddress"] for name, each in networks.items() if name.endswith("_public"))
+    beside = ("docker", "run", "--rm", "--network", f"container:{details['Id']}", BASE)
+    ask = (*beside, "python", "-c", TRY_ADDRESS, outside)
+    listens = [run(*ask, port).returncode for port in ("8080", "8077")]
+    return inside("auth", TRY_ADDRESS, "gateway-metrics", "8077").returncode == 0 and listens == [0, 3]
+
+
 def opens(service: str, database: str) -> bool:
     """Whether a service's credentials open a database."""
     tried = inside(service, TRY_DATABASE, f"{service}_app", database)
@@ -245,6 +256,7 @@ def checks() -> Iterator[tuple[str, Callable[[], bool]]]:
         yield f"{name}: no secret in image or environment", partial(without_secrets, name)
         yield f"{name}: cannot write where its code is", partial(reads_only, name)
         yield f"{name}: image adds {added_bytes(name) / 1e6:.0f} MB, at most 130", partial(small, name)
+    yield "gateway: metrics in the network edge alone", metrics_within
     redis = {"auth": "redis-sessions", "expenses": "redis-cache"}
     for name, other in (SERVICES, SERVICES[::-1]):
         yield f"{name} reaches its own Redis", partial(reaches, name, redis[name])

@@ -16,7 +16,8 @@ from infra.local.bootstrap import ROOT
 
 HOST = "127.0.0.1"
 ORDER = ("postgres", "sessions", "cache", "auth", "expenses", "gateway")
-PORTS = (*ORDER, "exchange")  # the gateway asks auth at a port of its own, which nobody else uses
+# The gateway asks auth at a port of its own, which nobody else uses, and tells Prometheus at another.
+PORTS = (*ORDER, "exchange", "metrics")
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # of a collector of traces, for all who make spans
 ANSWER_SECONDS = 2.0
@@ -187,6 +188,7 @@ def _gateway(place: Place) -> Part:
         **base_environment(place.data, ["GATEWAY_", OTLP]),
         "GATEWAY_ADDRESS": f"{HOST}:{place.ports['gateway']}",
         "GATEWAY_EXCHANGE_ADDRESS": f"{HOST}:{place.ports['exchange']}",
+        "GATEWAY_METRICS_ADDRESS": f"{HOST}:{place.ports['metrics']}",
         "GATEWAY_PUBLIC_ORIGIN": place.origin,
         "GATEWAY_STATE": str(state),
         "TRAEFIK_BIN": str(servers.TRAEFIK),

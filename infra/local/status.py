@@ -20,6 +20,7 @@ from infra.local.parts import ORDER, Place
 from infra.local.probes import Found
 from infra.local.process import runs, stands_still
 
+METRICS = {"auth": "auth", "expenses": "expenses", "gateway": "metrics"}  # at the port of which part
 STATES = {True: "ready", False: "not ready", None: "hung"}
 
 
@@ -46,7 +47,8 @@ def _one(place: Place, name: str) -> Status:
     if stands_still(pid):
         return Status(name, "hung", detail=f"process {pid} is stopped (kill -CONT {pid} lets it go on)")
     found = probes.ask(place, name)
-    return Status(name, STATES[found.ready], found.version, found.detail)
+    watch = f"{place.url(METRICS[name])}/metrics" if found.ready and name in METRICS else ""
+    return Status(name, STATES[found.ready], found.version, found.detail or watch)
 
 
 def in_containers(engine: compose.Compose) -> Sequence[Status]:

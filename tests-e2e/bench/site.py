@@ -191,7 +191,7 @@ class Site:
         port = ports.free()
         state = self.folder / f"gateway-{port}"
         state.mkdir()
-        place = self._with(gateway=port, exchange=ports.free())
+        place = self._with(gateway=port, exchange=ports.free(), metrics=ports.free())
         part = build("gateway", place)
         changed = {"GATEWAY_STATE": str(state), "EXPENSES_URL": " ".join(upstreams)}
         part = replace(part, command=[str(folder / "start")], environment={**part.environment, **changed})

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from actors import Person, new_client
+from actors import Person, eventually, new_client
 from infra.local.bootstrap import ROOT
 from infra.local.stack import Stack
 
 FOLDER = ROOT / "infra/prometheus"
 PROMTOOL = shutil.which("promtool")
 OF_PROMETHEUS = {"up"}
+OF_TLS = {"traefik_tls_certs_not_after"}  # tls/test_certificate.py has a gateway that tells it
 STEPS = 300  # of 15 s: an hour and a quarter
 WINDOW = 1800  # of the longest rate, which is lower until there is as much
 Series = Mapping[str, str]
@@ -53,6 +54,49 @@ CASES: Mapping[str, tuple[list[Series], Series]] = {
             'http_request_duration_seconds_bucket{job="a",method="GET",route="/x",le="1"}': "+100",
             'http_request_duration_seconds_bucket{job="a",method="GET",route="/x",le="+Inf"}': "+100",
         },
+    ),
+    "ErrorsAtTheGateway": (
+        [
+            {
+                'traefik_entrypoint_requests_total{entrypoint="web",code="504"}': "+2",
+                'traefik_entrypoint_requests_total{entrypoint="web",code="200"}': "+98",
+                'traefik_entrypoint_requests_total{entrypoint="exchange",code="500"}': "+50",
+            }
+        ],
+        {
+            'traefik_entrypoint_requests_total{entrypoint="web",code="504"}': "+2",
+            'traefik_entrypoint_requests_total{entrypoint="web",code="200"}': "+97",
+            'traefik_entrypoint_requests_total{entrypoint="exchange",code="200"}': "+50",
+        },
+    ),
+    "NoServerReady": (
+        [
+            {
+                'traefik_service_server_up{service="auth-servers@file",url="http://a:1"}': "0",
+                'traefik_service_server_up{service="auth-servers@file",url="http://a:2"}': "1",
+            },
+            {'traefik_service_server_up{service="exchange-servers@file",url="http://a:1"}': "0"},
+        ],
+        {
+            'traefik_service_server_up{service="auth-servers@file",url="http://a:1"}': "0",
+            'traefik_service_server_up{service="auth-servers@file",url="http://a:2"}': "0",
+            'traefik_service_server_up{service="expenses-servers@file",url="http://e:1"}': "1",
+        },
+    ),
+    "ServerNotReady": (
+        [{'traefik_service_server_up{service="expenses-servers@file",url="http://e:1"}': "1"}],
+        {
+            'traefik_service_server_up{service="expenses-servers@file",url="http://e:1"}': "1",
+            'traefik_service_server_up{service="expenses-servers@file",url="http://e:2"}': "0",
+        },
+    ),
+    "OpenFilesUsedUp": (
+        [{'process_open_fds{job="a"}': "8", 'process_max_fds{job="a"}': "10"}],
+        {'process_open_fds{job="a"}': "9", 'process_max_fds{job="a"}': "10"},
+    ),
+    "CertificateEnds": (
+        [{"traefik_tls_certs_not_after": str(14 * 86400 + STEPS * 15)}],
+        {"traefik_tls_certs_not_after": str(14 * 86400)},
     ),
     "ConnectionsUsedUp": (
         [{'database_pool_connections{job="a",state="in_use"}': "9", 'database_pool_size{job="a"}': "10"}],
@@ -124,16 +168,18 @@ def test_selectors_are_found() -> None:
 
 
 @pytest.mark.own_stack
-def test_services_expose_what_the_rules_read(stack: Stack, ada: Person) -> None:
+def test_what_the_rules_read_is_exposed(stack: Stack, ada: Person) -> None:
     ada.list()
+    watch = new_client(stack.place.url("metrics"))
+    eventually(lambda: "traefik_service_server_up" in watch.get("/metrics").text)  # once it was asked
     exposed: dict[str, set[str]] = {}
-    for service in ("auth", "expenses"):
-        text = new_client(stack.place.url(service)).get("/metrics").text
+    for part in ("auth", "expenses", "metrics"):
+        text = new_client(stack.place.url(part)).get("/metrics").text
         for name, labels in re.findall(r"^(\w+)(\{.*\})? ", text, re.MULTILINE):
             exposed.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
     for rule in rules():
         for name, labels in selectors(rule["expr"]):
-            assert name in exposed.keys() | OF_PROMETHEUS, rule["alert"]
+            assert name in exposed.keys() | OF_PROMETHEUS | OF_TLS, rule["alert"]
             assert labels <= exposed.get(name, set()), rule["alert"]
 
 

@@ -190,3 +190,16 @@ def test_images_are_of_a_version(found: list[Document], request: pytest.FixtureR
 def test_nobody_reaches_whom_they_need_not() -> None:
     assert ways(overlay("trial")) == TALK | TALK_TO_DATA
     assert ways(overlay("managed")) == TALK
+
+
+def test_prometheus_is_let_in_where_metrics_are_and_nowhere_else() -> None:
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    policies = named(overlay("trial"), "NetworkPolicy")
+    open_to_it = {
+        (name, port["port"])
+        for name, policy in policies.items()
+        for rule in policy["spec"].get("ingress", [])
+        for port in rule["ports"]
+        if monitoring in rule.get("from", [])
+    }
+    assert open_to_it == {("auth", 8000), ("expenses", 8000), ("gateway", 8077)}

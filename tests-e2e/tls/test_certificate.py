@@ -1,11 +1,13 @@
 """Where the gateway's certificate comes from: an operator's own files, or one that is signed by itself."""
 
+import re
 import ssl
 import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
 
 from infra.local import bootstrap
 from infra.local.failure import Failure
@@ -69,6 +71,15 @@ def test_own_files_are_served(secure: Stack, tmp_path: Path, monkeypatch: pytest
     secure.start("gateway")
     trust = ssl.create_default_context(cafile=own)
     assert httpx.get(f"{secure.base_url}/healthz", verify=trust).status_code == 200
+
+
+def test_prometheus_is_told_when_the_certificate_ends(secure: Stack) -> None:
+    certificate = x509.load_pem_x509_certificate(secure.place.certificate.read_bytes())
+    told = httpx.get(f"{secure.place.url('metrics')}/metrics").text
+    ends = re.findall(r'^traefik_tls_certs_not_after{.*sans="(.*?)".*} (\S+)$', told, re.MULTILINE)
+    assert [(names.split(",")[0], float(end)) for names, end in ends] == [
+        ("localhost", certificate.not_valid_after_utc.timestamp())
+    ]
 
 
 def test_a_self_signed_certificate_is_kept_while_it_is_good(tmp_path: Path) -> None:

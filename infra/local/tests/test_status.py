@@ -15,7 +15,7 @@ import pytest
 
 from infra.local import bootstrap, status
 from infra.local.compose import Compose
-from infra.local.parts import ORDER, Place
+from infra.local.parts import ORDER, Place, get
 from infra.local.stack import Stack
 from infra.local.status import Status
 
@@ -43,9 +43,12 @@ def test_all_are_ready_and_tell_their_versions(stack: Stack) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()[1:]]
     assert [name for name, *_ in lines] == list(ORDER)
-    assert {state for _, state, _ in lines} == {"ready"}
-    assert all(re.fullmatch(r"\d+(\.\d+)+", version) for *_, version in lines)
-    versions = {name: version for name, _, version in lines}
+    assert {state for _, state, *_ in lines} == {"ready"}
+    assert all(re.fullmatch(r"\d+(\.\d+)+", version) for _, _, version, *_ in lines)
+    metrics = [address for _, _, _, *where in lines for address in where]
+    assert len(metrics) == 3
+    assert all(b"\n# TYPE " in get(address, 5).read() for address in metrics)
+    versions = {name: version for name, _, version, *_ in lines}
     assert (versions["postgres"][:3], versions["sessions"][0]) == ("18.", "9")
 
 

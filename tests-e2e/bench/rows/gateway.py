@@ -22,6 +22,7 @@ CONNECTIONS = 64
 STATIC, COMMON, EXPENSES = "traefik.yml", "dynamic/common.yml", "dynamic/expenses.yml"
 VARIANTS: Mapping[str, Edits] = {
     "without the access log": {STATIC: [(r"\naccessLog:\n(?: .*\n)*", "\n")]},
+    "without metrics": {STATIC: [(r"\nmetrics:\n(?: .*\n)*", "\n")]},
     "without the limit by address": {
         COMMON: [(r"(response-headers, request-headers), requests-per-address\]\n", r"\1]\n")]
     },
