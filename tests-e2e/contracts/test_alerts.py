@@ -1,9 +1,10 @@
 """The alert rules of infra/prometheus: their form, when they fire, and that what they watch is there.
 
-`promtool` says when they fire; it comes with Prometheus (Debian: the package `prometheus`).
+`promtool` says when they fire; it comes with Prometheus, and `.ci/promtool` gets it for these tests alone.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from infra.local.bootstrap import ROOT
 from infra.local.stack import Stack
 
 FOLDER = ROOT / "infra/prometheus"
-PROMTOOL = shutil.which("promtool")
+PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT}/.local/tools/usr/bin")
 OF_PROMETHEUS = {"up"}
 OF_TLS = {"traefik_tls_certs_not_after"}  # tls/test_certificate.py has a gateway that tells it
 STEPS = 300  # of 15 s: an hour and a quarter
@@ -185,7 +186,7 @@ def test_what_the_rules_read_is_exposed(stack: Stack, ada: Person) -> None:
 
 def promtool(*arguments: str) -> None:
     if PROMTOOL is None:
-        pytest.skip("promtool is not installed (Debian: apt install prometheus)")
+        pytest.skip("promtool is not installed (.ci/promtool)")
     done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
