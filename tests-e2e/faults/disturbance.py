@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from faults.stack import WiredStack, names, say
-from faults.trouble import Trouble
+from faults.trouble import COMMIT, Trouble
 
 HUNG_SECONDS = 2.0
 DOWN_SECONDS = 0.5
@@ -17,7 +17,7 @@ SERVERS = ("postgres", "sessions", "cache")
 REPLICAS = (*names("expenses"), *names("auth"))
 WAYS = (("expenses", "postgres"), ("gateway", "expenses"), ("expenses", "cache"))
 LOST = {
-    ("expenses", "postgres"): (b"COMMIT", b"Lunch"),  # a transaction's end, and a statement of its own
+    ("expenses", "postgres"): (COMMIT, b"Lunch"),  # a transaction's end, and a statement of its own
     ("gateway", "expenses"): (b"POST /api", b"PATCH /api", b"DELETE /api", b"PUT /api"),
 }
 """What is done and never told of."""

@@ -11,7 +11,7 @@ import pytest
 from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, new_client, new_email, problem
 from faults.crowd import crowd, heals, in_time, is_refusal, signs_in
 from faults.stack import WiredStack, say
-from faults.trouble import Trouble
+from faults.trouble import COMMIT, Trouble
 
 pytestmark = [pytest.mark.own_stack, pytest.mark.faults]
 SECONDS = 3.0
@@ -91,7 +91,7 @@ def test_a_change_whose_answer_was_lost_is_told_by_its_version(wires: WiredStack
     """The transaction has committed: who asks again with the version that they know learns of it."""
     path = f"{EXPENSES}/{dora.record()['id']}"
     change = partial(dora.client.patch, path, json={"notes": "seen"}, headers={"If-Match": '"1"'})
-    with wires.having(("expenses", "postgres"), Trouble(unanswered=b"COMMIT")):
+    with wires.having(("expenses", "postgres"), Trouble(unanswered=COMMIT)):
         assert is_refusal(in_time(change))
     heals(lambda: dora.client.get(path))
     assert problem(in_time(change), 412, "version_conflict")["current_version"] == 2
@@ -128,7 +128,7 @@ def whole(call: Callable[[], httpx.Response]) -> httpx.Response | None:
 
 def test_a_registration_whose_answer_was_lost_is_there(wires: WiredStack) -> None:
     client, form = new_client(wires.base_url), {"email": new_email(), "password": PASSWORD}
-    with wires.having(("auth", "postgres"), Trouble(unanswered=b"COMMIT")):
+    with wires.having(("auth", "postgres"), Trouble(unanswered=COMMIT)):
         assert is_refusal(in_time(lambda: client.post(f"{AUTH}/register", json=form)))
     heals(lambda: client.get("/.well-known/jwks.json"))
     problem(in_time(lambda: client.post(f"{AUTH}/register", json=form)), 409, "email_taken")
@@ -137,7 +137,7 @@ def test_a_registration_whose_answer_was_lost_is_there(wires: WiredStack) -> Non
 
 def test_a_sign_out_whose_answer_was_lost_has_happened(wires: WiredStack, dora: Person) -> None:
     script = dora.script()
-    with wires.having(("auth", "postgres"), Trouble(unanswered=b"COMMIT")):
+    with wires.having(("auth", "postgres"), Trouble(unanswered=COMMIT)):
         assert is_refusal(in_time(lambda: dora.client.post(f"{AUTH}/logout")))
     heals(lambda: dora.client.get("/.well-known/jwks.json"))
     assert in_time(lambda: dora.client.post(f"{AUTH}/logout")).status_code == 204

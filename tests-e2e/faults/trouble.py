@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 PIECE = 65536
+COMMIT = b"COMMIT;"
+"""As asyncpg ends a transaction. Without the semicolon it may be the begin of one: READ COMMITTED."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing drops what is under way and says so
 
 
