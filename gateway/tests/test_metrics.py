@@ -85,19 +85,34 @@ def test_metrics_are_not_public_whatever_host_is_named(watched: Watched) -> None
     assert (named.status_code, named.headers["content-type"]) == (404, "application/problem+json")
 
 
+def becomes(stack: Watched, servers: dict[str, float]) -> None:
+    """Wait until these servers of expenses are told, and whether each is ready."""
+    told = partial(stack.told, "traefik_service_server_up", service="expenses-servers@file")
+    wait_until(lambda: told() == servers, what=str(servers))
+
+
 def test_which_server_is_ready_is_told_and_one_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     with watching(tmp_path) as stack:
-
-        def becomes(servers: dict[str, float]) -> None:
-            told = partial(stack.told, "traefik_service_server_up", service="expenses-servers@file")
-            wait_until(lambda: told() == servers, what=str(servers))
-
-        becomes({stack.expenses.url: 1})
+        becomes(stack, {stack.expenses.url: 1})
         stack.expenses.control(ready=0)
-        becomes({stack.expenses.url: 0})
+        becomes(stack, {stack.expenses.url: 0})
         environment = complete_environment(tmp_path) | {"AUTH_URL": stack.auth.url, "EXPENSES_URL": stack.auth.url}
         subprocess.run([GATEWAY / "start", "servers"], env=environment, check=True)
-        becomes({stack.auth.url: 1})
+        becomes(stack, {stack.auth.url: 1})
+
+
+def test_a_file_that_is_gone_takes_its_own_routes_alone_and_that_is_told(tmp_path: Path) -> None:
+    with watching(tmp_path) as stack:
+        becomes(stack, {stack.expenses.url: 1})
+        file = tmp_path / "dynamic/expenses.yml"
+        text = file.read_text()
+        file.unlink()
+        becomes(stack, {})
+        paths = ("/api/v1/expenses", "/api/v1/auth/me", "/healthz")
+        assert [stack.client.get(path).status_code for path in paths] == [404, 200, 200]
+        file.write_text(text)
+        becomes(stack, {stack.expenses.url: 1})
+        assert stack.client.get("/api/v1/expenses").status_code == 200
 
 
 def test_without_an_address_they_are_on_loopback(stack: Stack) -> None:

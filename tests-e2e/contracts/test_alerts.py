@@ -91,6 +91,17 @@ CASES: Mapping[str, tuple[list[Series], Series]] = {
             'traefik_service_server_up{service="expenses-servers@file",url="http://e:2"}': "0",
         },
     ),
+    "RoutesMissing": (
+        [
+            {
+                'up{job="gateway"}': "1",
+                'traefik_service_server_up{service="auth-servers@file"}': "0",
+                'traefik_service_server_up{service="expenses-servers@file"}': "1",
+            },
+            {'up{job="gateway"}': "0"},
+        ],
+        {'up{job="gateway"}': "1", 'traefik_service_server_up{service="auth-servers@file"}': "1"},
+    ),
     "OpenFilesUsedUp": (
         [{'process_open_fds{job="a"}': "8", 'process_max_fds{job="a"}': "10"}],
         {'process_open_fds{job="a"}': "9", 'process_max_fds{job="a"}': "10"},
@@ -159,13 +170,14 @@ def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
     """Of each metric that an expression reads: its name and the labels it asks of it."""
     bare = re.sub(r"\b(?:by|on)\s*\([^)]*\)|\[[^\]]*\]", "", expression)
     for name, matchers in re.findall(r"\b([a-z_][a-z0-9_]*)\b(?!\s*\()(\{[^}]*\})?(?![^{]*\})", bare):
-        if name != "and":
+        if name not in {"and", "or", "unless"}:
             yield name, set(re.findall(r"(\w+)\s*(?:=|!)", matchers)) - {"job", "instance"}
 
 
 def test_selectors_are_found() -> None:
     found = list(selectors('sum by (x) (rate(a_total{job="j",q!~"b.*"}[5m])) / on (k) (c) > 2 and d{e="f"}'))
     assert found == [("a_total", {"q"}), ("c", set()), ("d", {"e"})]
+    assert list(selectors("a == 1 unless on (k) b or c")) == [("a", set()), ("b", set()), ("c", set())]
 
 
 @pytest.mark.own_stack

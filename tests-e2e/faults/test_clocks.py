@@ -1,6 +1,7 @@
 """A replica's clock is a minute off, and auth is away for longer than a token lives."""
 
 import time
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 
@@ -16,6 +17,7 @@ TOKEN_SECONDS = 300
 LEEWAY_SECONDS = 30
 REVOKED_SECONDS = 3.0
 MINUTE = [60.0, -60.0]
+HOUR = 3600.0
 
 
 def statuses(stack: WiredStack, token: str) -> set[int]:
@@ -95,6 +97,29 @@ def test_revocations_arrive_from_replicas_whose_clocks_differ(
             assert statuses(wires, token) == {401}
             if gone is not None:
                 wires.start(gone)
+
+
+def test_an_hour_that_auth_alone_is_ahead_is_over_with_it(wires: WiredStack, dora: Person) -> None:
+    """Tokens of the future are refused, those from before are good, sessions end; nothing of it stays."""
+    before, leaves = dora.cookie("ea_access"), Person.signed_in(wires.base_url)
+    ended = leaves.cookie("ea_access")
+    with ExitStack() as clocks:
+        for name in names("auth"):
+            clocks.enter_context(wires.clock(name, seconds=HOUR))
+        assert in_time(lambda: dora.client.post(f"{AUTH}/refresh")).status_code == 200
+        assert statuses(wires, dora.cookie("ea_access")) == {401}
+        assert statuses(wires, before) == {200}
+        assert in_time(lambda: leaves.client.post(f"{AUTH}/logout")).status_code == 204
+        time.sleep(REVOKED_SECONDS * PATIENCE)
+        assert statuses(wires, ended) == {401}
+    later = Person.signed_in(wires.base_url)
+    for person in (dora, later):
+        assert in_time(partial(person.client.post, f"{AUTH}/refresh")).status_code == 200
+        assert statuses(wires, person.cookie("ea_access")) == {200}
+    ended = later.cookie("ea_access")
+    assert in_time(lambda: later.client.post(f"{AUTH}/logout")).status_code == 204
+    time.sleep(REVOKED_SECONDS * PATIENCE)
+    assert statuses(wires, ended) == {401}
 
 
 def test_expenses_serves_while_auth_is_away_for_longer_than_a_token_lives(

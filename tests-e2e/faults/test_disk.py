@@ -1,20 +1,23 @@
-"""Postgres's disk is full: what cannot be kept is refused, and nothing that was kept is lost."""
+"""A disk is full, Postgres's or the sessions': what cannot be kept is refused, what was kept is not lost."""
 
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from actors import EXPENSES, LUNCH, Person
-from faults.crowd import crowd, heals, in_time, is_refusal
-from faults.stack import WiredStack, say
+from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
+from faults.crowd import crowd, heals, in_time, is_refusal, signs_in
+from faults.stack import PATIENCE, WiredStack, say
 
 pytestmark = [pytest.mark.own_stack, pytest.mark.faults]
 ROOM_MIB = 48
+REVOKED_SECONDS = 3.0
 
 
 def _run(*command: str) -> None:
@@ -22,10 +25,12 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def on_a_small_disk(stack: WiredStack) -> Iterator[Path]:
-    """Postgres's data is moved to a disk in memory, with some room, and back after the block."""
-    data, kept = stack.data / "postgres", stack.data / "postgres.kept"
-    stack.stop("postgres")
+def on_a_small_disk(stack: WiredStack, name: str) -> Iterator[Path]:
+    """A part's data is moved to a disk in memory, with some room, and back after the block."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    data, kept = stack.data / name, stack.data / f"{name}.kept"
+    stack.stop(name)
     data.rename(kept)
     data.mkdir(mode=0o700)
     size = sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) // 2**20 + ROOM_MIB
@@ -34,20 +39,20 @@ def on_a_small_disk(stack: WiredStack) -> Iterator[Path]:
     except (OSError, subprocess.CalledProcessError) as error:
         data.rmdir()
         kept.rename(data)
-        stack.start("postgres")
+        stack.start(name)
         pytest.skip(f"no disk can be mounted here: {error}")
     try:
         _run("cp", "-a", f"{kept}/.", str(data))
-        stack.start("postgres")
+        stack.start(name)
         yield data
     finally:
-        stack.stop("postgres")
+        stack.stop(name)
         shutil.rmtree(kept)
         _run("cp", "-a", str(data), str(kept))
         _run("umount", str(data))
         data.rmdir()
         kept.rename(data)
-        stack.start("postgres")
+        stack.start(name)
 
 
 @contextmanager
@@ -64,9 +69,7 @@ def full(disk: Path) -> Iterator[None]:
 
 
 def test_a_full_disk_refuses_and_loses_nothing(wires: WiredStack, dora: Person) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
-    with on_a_small_disk(wires) as disk:
+    with on_a_small_disk(wires, "postgres") as disk:
         heals(lambda: dora.client.get(EXPENSES), lambda: dora.client.post(EXPENSES, json=LUNCH))
         with crowd(wires) as people:
             with full(disk):
@@ -79,3 +82,27 @@ def test_a_full_disk_refuses_and_loses_nothing(wires: WiredStack, dora: Person) 
             assert any(writer.refused for writer in people.writers)
         say(f"{people.writes} writes all found")
     heals(lambda: dora.client.get(EXPENSES), lambda: dora.client.post(EXPENSES, json=LUNCH))
+
+
+def test_sessions_that_cannot_be_kept_are_refused(wires: WiredStack, dora: Person) -> None:
+    """Who is signed in works and can sign out; what was kept before is there, also after a kill."""
+    calls = (signs_in(wires, dora), lambda: dora.client.post(f"{AUTH}/refresh"))
+    leaves = Person.signed_in(wires.base_url)
+    with on_a_small_disk(wires, "sessions") as disk:
+        heals(*calls)
+        with full(disk):
+            refused = 0
+            while refused < 8:  # a little may still fit into the last page
+                refused += sum(is_refusal(in_time(call)) for call in calls)
+            for path in (f"{AUTH}/me", EXPENSES):
+                assert in_time(partial(dora.client.get, path)).status_code == 200
+            token = leaves.cookie("ea_access")
+            assert in_time(lambda: leaves.client.post(f"{AUTH}/logout")).status_code == 204
+            time.sleep(REVOKED_SECONDS * PATIENCE)
+            copied = new_client(wires.base_url, Authorization=f"Bearer {token}")
+            problem(in_time(lambda: copied.get(EXPENSES)), 401, "session_revoked")
+        say(f"sessions' disk full: healed {heals(*calls):.1f} s")
+        wires.kill("sessions")
+        wires.start("sessions")
+        heals(*calls)
+    heals(*calls)

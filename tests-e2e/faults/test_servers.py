@@ -67,6 +67,21 @@ def test_a_killed_backend_takes_nothing_with_it(wires: WiredStack) -> None:
         assert any(writer.refused for writer in people.writers)
 
 
+def test_postgres_lets_in_fewer_than_the_replicas_ask_for(wires: WiredStack) -> None:
+    """As with another max_connections: what finds no place is refused, and comes in when there is one."""
+    before, of_them = processes(wires), "FROM pg_stat_activity WHERE usename = 'expenses_app'"
+    with crowd(wires) as people:
+        query(wires, "ALTER ROLE expenses_app CONNECTION LIMIT 3")
+        try:
+            query(wires, f"SELECT pg_terminate_backend(pid) {of_them}")
+            people.works_for(4)
+        finally:
+            query(wires, "ALTER ROLE expenses_app CONNECTION LIMIT -1")
+        people.heals("three connections for all")
+        assert any(writer.refused for writer in people.writers)
+    assert processes(wires) == before
+
+
 @pytest.mark.parametrize("service", ["auth", "expenses"])
 def test_a_database_that_comes_back_empty_is_no_answer(wires: WiredStack, dora: Person, service: str) -> None:
     """503 until the data is back; the other service goes on meanwhile."""

@@ -1,7 +1,8 @@
 """A clock that a test can put wrong: Python runs this first when the folder is on PYTHONPATH.
 
 The offset in seconds is a double in the file FAULTS_CLOCK. Only the time of day is changed, as on a machine
-whose clock is wrong: what measures spans (`time.monotonic`, the event loop) goes on as before.
+whose clock is wrong: what measures spans (`time.monotonic`, the event loop) goes on as before. A process that
+was not given the file, as the parser of an import is not, has the machine's own clock.
 """
 
 import ctypes
@@ -15,24 +16,27 @@ from pathlib import Path
 from typing import Any
 
 _OFFSET = struct.Struct("d")
-_of_day, _of_day_ns, _now = time.time, time.time_ns, dt.datetime.now
-
-with Path(os.environ["FAULTS_CLOCK"]).open("rb") as _file:
-    _mapped = mmap.mmap(_file.fileno(), _OFFSET.size, prot=mmap.PROT_READ)
 
 
-def _ahead() -> float:
-    return float(_OFFSET.unpack(_mapped)[0])
+def _put_wrong(file: Path) -> None:
+    of_day, of_day_ns, now = time.time, time.time_ns, dt.datetime.now
+    with file.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), _OFFSET.size, prot=mmap.PROT_READ)
+
+    def ahead() -> float:
+        return float(_OFFSET.unpack(mapped)[0])
+
+    def shifted(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> Any:
+        del cls
+        return now(tz) + dt.timedelta(seconds=ahead())
+
+    time.time = lambda: of_day() + ahead()
+    time.time_ns = lambda: of_day_ns() + int(ahead() * 1e9)
+    # The class itself has to stay, since C code asks for it and no other, and nobody may assign to it.
+    methods: Any = gc.get_referents(dt.datetime.__dict__)[0]
+    methods["now"] = classmethod(shifted)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(dt.datetime))
 
 
-def _shifted(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> Any:
-    del cls
-    return _now(tz) + dt.timedelta(seconds=_ahead())
-
-
-time.time = lambda: _of_day() + _ahead()
-time.time_ns = lambda: _of_day_ns() + int(_ahead() * 1e9)
-# The class itself has to stay, since C code asks for it and no other, and Python lets nobody assign to it.
-_methods: Any = gc.get_referents(dt.datetime.__dict__)[0]
-_methods["now"] = classmethod(_shifted)
-ctypes.pythonapi.PyType_Modified(ctypes.py_object(dt.datetime))
+if _file := os.environ.get("FAULTS_CLOCK"):
+    _put_wrong(Path(_file))
