@@ -19,7 +19,7 @@ from structlog.typing import EventDict
 
 from auth_service import SERVICE, __version__, deadline
 from auth_service.database import sqlstate
-from auth_service.metrics import Metrics
+from auth_service.metrics import LINES_LOST, Metrics
 from auth_service.problems import plain
 from auth_service.trace_context import trace_id
 
@@ -42,7 +42,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=lambda *_: _Lines(sys.stdout),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -57,6 +57,19 @@ def configure_logging(level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class _Lines(structlog.WriteLogger):
+    """What is not taken, by a full disk or a pipe whose reader has gone, costs no request."""
+
+    def msg(self, message: str) -> None:
+        """Write it whole, or count it as lost."""
+        try:
+            super().msg(message)
+        except OSError:
+            LINES_LOST.inc()
+
+    log = debug = info = warn = warning = err = error = critical = exception = msg
 
 
 def _name_service(_: object, __: str, event: EventDict) -> EventDict:
