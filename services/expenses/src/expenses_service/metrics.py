@@ -14,12 +14,18 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 router = APIRouter(include_in_schema=False)
 
+LINES_LOST = Counter(
+    "log_lines_lost", "Lines of the log that standard output did not take.", registry=None
+)
+"""Of the process, as standard output is."""
+
 
 class Metrics:
     """The metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(LINES_LOST)
         labels = ("method", "route", "status")
         self._requests = Counter(
             "http_requests", "Requests answered.", labels, registry=self.registry

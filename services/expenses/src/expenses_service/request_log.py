@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from starlette.types import Scope
 
 from expenses_service import SERVICE, __version__
+from expenses_service.metrics import LINES_LOST
 
 FLUSH_SECONDS: Final = 0.025
 QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -75,8 +76,11 @@ class RequestLog:
     def flush(self) -> None:
         """Write all lines that wait, each whole; also when the service stops."""
         served, self._served = self._served, []
-        self._file.write("".join([each.line() for each in served]))
-        self._file.flush()
+        try:
+            self._file.write("".join([each.line() for each in served]))
+            self._file.flush()
+        except OSError:  # as in telemetry.py
+            LINES_LOST.inc(len(served))
 
 
 def _or_null(value: str | None) -> str:

@@ -22,7 +22,7 @@ from structlog.typing import EventDict
 
 from expenses_service import SERVICE, __version__
 from expenses_service.database import sqlstate
-from expenses_service.metrics import Metrics
+from expenses_service.metrics import LINES_LOST, Metrics
 from expenses_service.problems import plain
 from expenses_service.request_log import RequestLog
 from expenses_service.trace_context import trace_id
@@ -48,7 +48,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=lambda *_: _Lines(sys.stdout),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -69,6 +69,19 @@ def _name_request(_: object, __: str, event: EventDict) -> EventDict:
     state = _served.get()
     known = {name: state[name] for name in ("request_id", "user_id", "session_id") if name in state}
     return {**known, **event}
+
+
+class _Lines(structlog.WriteLogger):
+    """What is not taken, by a full disk or a pipe whose reader has gone, costs no request."""
+
+    def msg(self, message: str) -> None:
+        """Write it whole, or count it as lost."""
+        try:
+            super().msg(message)
+        except OSError:
+            LINES_LOST.inc()
+
+    log = debug = info = warn = warning = err = error = critical = exception = msg
 
 
 def _name_service(_: object, __: str, event: EventDict) -> EventDict:
