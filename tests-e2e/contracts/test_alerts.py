@@ -39,6 +39,10 @@ CASES: Mapping[str, tuple[list[Series], Series]] = {
         [{'http_requests_total{job="a",route="/x",status="500"}': "3"}],
         {'http_requests_total{job="a",route="/x",status="500"}': "+1"},
     ),
+    "LogLinesLost": (
+        [{'log_lines_lost_total{job="a"}': "7"}],
+        {'log_lines_lost_total{job="a"}': "+1"},
+    ),
     "SlowReads": (
         [
             {

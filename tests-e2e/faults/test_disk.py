@@ -1,10 +1,11 @@
-"""A disk is full, Postgres's or the sessions': what cannot be kept is refused, what was kept is not lost."""
+"""A disk is full: what cannot be kept is refused, what was kept is not lost, and a log matters to nobody."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from actors import AUTH, EXPENSES, LUNCH, Person, new_client, problem
+from faults.breakage import during, killed
 from faults.crowd import crowd, heals, in_time, is_refusal, signs_in
-from faults.stack import PATIENCE, WiredStack, say
+from faults.stack import PATIENCE, WiredStack, names, say
 
 pytestmark = [pytest.mark.own_stack, pytest.mark.faults]
 ROOM_MIB = 48
@@ -82,6 +84,50 @@ def test_a_full_disk_refuses_and_loses_nothing(wires: WiredStack, dora: Person) 
             assert any(writer.refused for writer in people.writers)
         say(f"{people.writes} writes all found")
     heals(lambda: dora.client.get(EXPENSES), lambda: dora.client.post(EXPENSES, json=LUNCH))
+
+
+@contextmanager
+def logs_on_a_full_disk(stack: WiredStack, *parts: str) -> Iterator[None]:
+    """What these parts write is taken by nobody; they are started anew, before and after the block."""
+
+    def start_anew(change: Callable[[Path, Path], object]) -> None:
+        for name in parts:
+            stack.kill(name)
+            log = stack.data / f"logs/{name}.log"
+            change(log, log.with_suffix(".kept"))
+            stack.launch(name)
+        for name in parts:
+            stack.wait_ready(name)
+
+    def fill(log: Path, kept: Path) -> None:
+        log.rename(kept)
+        log.symlink_to("/dev/full")
+
+    start_anew(fill)
+    try:
+        yield
+    finally:
+        start_anew(lambda log, kept: kept.replace(log))
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_no_answer(wires: WiredStack, dora: Person) -> None:
+    """Also while something fails, when there is much to tell."""
+    services = [*names("auth"), *names("expenses")]
+    calls = (signs_in(wires, dora), lambda: dora.client.post(EXPENSES, json=LUNCH))
+    with logs_on_a_full_disk(wires, *services, "gateway"):
+        heals(*calls)
+        with crowd(wires) as people:
+            for name in ("sessions", "postgres"):
+                with during(killed, wires, name):
+                    refused = 0
+                    while refused < 8:
+                        refused += sum(is_refusal(in_time(call)) for call in calls)
+                people.heals(f"{name} killed, and nobody can tell")
+            heals(*calls)
+        for name in services:
+            told = new_client(wires.url(name)).get("/metrics").text
+            assert float(re.findall(r"^log_lines_lost_total (\S+)$", told, re.MULTILINE)[0]) > 0
+    heals(*calls)
 
 
 def test_sessions_that_cannot_be_kept_are_refused(wires: WiredStack, dora: Person) -> None:
