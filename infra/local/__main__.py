@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 if "MAKELEVEL" in os.environ and os.getppid() != parent:
                     raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
                 control.serve(0.2)
-        raise Failure(f"{part.name} has ended; its log {part.log} ends:\n{part.last_lines()}")
+        raise Failure(f"{part.name} has ended {part.end}; its log {part.log} ends:\n{part.last_lines()}")
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:

@@ -68,6 +68,13 @@ class Process:
         """Whether the part runs (a stopped one, SIGSTOP, runs too)."""
         return self._guard.poll() is None
 
+    @property
+    def end(self) -> str:
+        """How it has ended, as its guard says in the manner of a shell: `by SIGKILL`, `with status 1`."""
+        status = self._guard.wait()
+        killed = {128 + number: number.name for number in signal.Signals}
+        return f"by {killed[status]}" if status in killed else f"with status {status}"
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the part and to its children, as Postgres has them."""
         for pid in [self.pid, *_children(self.pid)]:

@@ -219,7 +219,7 @@ def test_a_part_that_ends_is_named_with_its_log(run: Run) -> None:
     assert run.process is not None
     os.kill(int((run.data / "run/expenses.pid").read_text()), signal.SIGKILL)
     said, _ = run.process.communicate(timeout=60)
-    assert "expenses has ended" in said
+    assert "expenses has ended by SIGKILL; its log" in said
     assert run.process.returncode == 1
     assert not run.parts()
 
