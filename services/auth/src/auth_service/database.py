@@ -26,6 +26,15 @@ _PASSING_CLASSES = ("08", "53", "57")
 _PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006"})
 _ABSENT_CODES = frozenset({"3F000", "42P01"})  # a schema or table that is not there
 
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that was ended while idle, before its socket closes
+    OSError,
+    TimeoutError,
+)
+"""What comes out of asyncpg itself."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +60,6 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": CONNECT_SECONDS},
         )
-        self._without_begin = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(
@@ -67,42 +75,32 @@ class Database:
             IntegrityError: a constraint decided; `constraint_name` tells which.
 
         """
-        async with self._connection(self.engine, seconds) as connection, connection.begin():
-            yield connection
-
-    @asynccontextmanager
-    async def statement(self) -> AsyncIterator[AsyncConnection]:
-        """For one statement, which is a transaction by itself: no BEGIN, no COMMIT to wait for.
-
-        Raises as `transaction` does.
-        """
-        async with self._connection(self._without_begin, TRANSACTION_SECONDS) as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def _connection(
-        self, engine: AsyncEngine, seconds: float
-    ) -> AsyncIterator[AsyncConnection]:
         ends = time.monotonic() + at_most(seconds)
         try:
-            connection = await _checkout(engine)
-        except (
-            DBAPIError,
-            PoolTimeoutError,
-            asyncpg.PostgresError,
-            OSError,
-            TimeoutError,
-        ) as error:
-            raise _unavailable(error) from error
+            connection = await _checkout(self.engine)
+        except (DBAPIError, PoolTimeoutError, *DRIVER_ERRORS) as error:
+            raise unavailable(error) from error
         try:
-            async with _deadline(connection, ends - time.monotonic()):
+            async with _deadline(connection, ends - time.monotonic()), connection.begin():
                 yield connection
         except DBAPIError as error:
             if not _is_passing(error):
                 raise
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         finally:
             await connection.close()
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection beside the pool, for who keeps it. Raises one of DRIVER_ERRORS."""
+        url = self.engine.url
+        return await asyncpg.connect(
+            host=url.host,
+            port=url.port,
+            user=url.username,
+            password=url.password,
+            database=url.database,
+            timeout=CONNECT_SECONDS,
+        )
 
     async def ping(self) -> None:
         """Raises Unavailable."""
@@ -143,7 +141,15 @@ async def _deadline(connection: AsyncConnection, seconds: float) -> AsyncIterato
         timer.cancel()
 
 
-def _unavailable(error: BaseException) -> Unavailable:
+def explained(error: Exception) -> Exception:
+    """What to raise for one of DRIVER_ERRORS: Unavailable for what passes, else the error."""
+    if isinstance(error, asyncpg.PostgresError) and not _is_passing(error):
+        return error
+    return unavailable(error)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """The refusal for the time being, which the log explains."""
     reason = _reason(error)
     log.warning("database_unavailable", reason=reason)
     kind = SchemaAbsent if sqlstate(error) in _ABSENT_CODES else Unavailable
@@ -158,10 +164,10 @@ def _reason(error: BaseException) -> str:
     return sqlstate(error) or type(origin.__cause__ or origin).__name__
 
 
-def _is_passing(error: DBAPIError) -> bool:
+def _is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
     code = sqlstate(error)
     if code is None:
-        return error.connection_invalidated
+        return isinstance(error, DBAPIError) and error.connection_invalidated
     return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES | _ABSENT_CODES
 
 

@@ -9,6 +9,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 router = APIRouter(include_in_schema=False)
@@ -36,13 +37,20 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._bound: dict[tuple[str, str | None, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count one request; `route` is None when nothing matched."""
-        known = method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} else "other"
-        template = route or "unmatched"
-        self._requests.labels(known, template, str(status)).inc()
-        self._seconds.labels(known, template).observe(seconds)
+        known = method if method in METHODS else "other"
+        bound = self._bound.get((known, route, status))
+        if bound is None:  # to look labels up takes as long as to count
+            template = route or "unmatched"
+            counter = self._requests.labels(known, template, str(status))
+            bound = counter, self._seconds.labels(known, template)
+            self._bound[known, route, status] = bound
+        counter, histogram = bound
+        counter.inc()
+        histogram.observe(seconds)
 
 
 @router.get("/metrics")

@@ -11,6 +11,7 @@ from auth_service.accounts.passwords import PasswordPool
 from auth_service.cookies import CookieProfile
 from auth_service.database import Database
 from auth_service.devices import Devices
+from auth_service.direct import Direct
 from auth_service.events.cursors import Cursors
 from auth_service.housekeeping import keep_house
 from auth_service.keys.service import KeyStore
@@ -27,6 +28,7 @@ class Resources:
 
     settings: Settings
     database: Database
+    direct: Direct
     sessions: SessionStore
     keys: KeyStore
     passwords: PasswordPool
@@ -52,6 +54,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
+        direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
+        stack.push_async_callback(direct.close)
         redis = connect(settings.redis_url, settings.redis_password())
         sessions = SessionStore(redis)
         stack.push_async_callback(sessions.close)
@@ -71,6 +75,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(
             settings=settings,
             database=database,
+            direct=direct,
             sessions=sessions,
             keys=keys,
             passwords=passwords,

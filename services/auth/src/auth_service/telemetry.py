@@ -9,10 +9,10 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Iterable
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
@@ -21,12 +21,12 @@ from auth_service import SERVICE, __version__, deadline
 from auth_service.database import sqlstate
 from auth_service.metrics import LINES_LOST, Metrics
 from auth_service.problems import plain
+from auth_service.request_log import RequestLog
 from auth_service.trace_context import trace_id
 
-REQUEST_ID = "x-request-id"
-VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_ID = b"x-request-id"
+VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 CLIENT_GONE = 499  # no answer was sent: the client hung up
-QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 log = structlog.get_logger("auth_service.request")
 
@@ -93,16 +93,18 @@ def identify(request: HTTPConnection, user_id: object, session_id: object) -> No
 class Telemetry:
     """Pure ASGI middleware around everything but the server itself."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, requests: RequestLog) -> None:
         self._app = app
         self._metrics = metrics
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an exception that gets here is logged and answered with a 500."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        header = _request_id(scope["headers"])
+        request_id = header.decode()
         scope.setdefault("state", {})["request_id"] = request_id
         scope["state"]["trace_id"] = trace_id(scope["headers"])
         deadline.begin()
@@ -115,7 +117,7 @@ class Telemetry:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                message["headers"] = [*message["headers"], (REQUEST_ID, header)]
             await send(message)
 
         try:
@@ -127,30 +129,16 @@ class Telemetry:
             if status == CLIENT_GONE:
                 await plain(500, Request(scope))(scope, receive, send_with_id)
         finally:
-            self._finish(scope, status, time.perf_counter() - started)
-
-    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None)
-        self._metrics.observe(scope["method"], route, status, seconds)
-        write = log.debug if scope["path"] in QUIET_PATHS else log.info
-        write(
-            "request",
-            trace_id=scope["state"]["trace_id"],
-            method=scope["method"],
-            route=route,
-            path=scope["path"],
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
-            problem=scope["state"].get("problem"),
-            cause=scope["state"].get("cause"),
-            user_id=scope["state"].get("user_id"),
-            session_id=scope["state"].get("session_id"),
-        )
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", None)
+            self._metrics.observe(scope["method"], route, status, seconds)
+            self._requests.write(scope, route, status, seconds)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(REQUEST_ID, "")
-    return given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The first one that is sent, if it is valid, else a new one."""
+    given = next((value for name, value in headers if name == REQUEST_ID), b"")
+    return given if VALID_REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
 
 
 def _log_unexpected(error: Exception) -> str:

@@ -26,7 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth_service import SERVICE, __version__
-from auth_service.telemetry import QUIET_PATHS
+from auth_service.direct import Direct, Statement
+from auth_service.request_log import QUIET_PATHS
 
 EXPORT_SECONDS = 2.0  # also what a collector that hangs costs the end of the process
 FAILED = 500
@@ -53,6 +54,7 @@ class Tracing:
             with (
                 self._around(Redis, "execute_command", _of_redis),
                 self._around(Pipeline, "execute", _of_redis),
+                self._around(Direct, "fetch", _of_direct),
                 self._around(Transaction, "start", _as("BEGIN")),
                 self._around(Transaction, "commit", _as("COMMIT")),
                 self._around(Transaction, "rollback", _as("ROLLBACK")),
@@ -115,6 +117,10 @@ def _of_redis(command: object = "PIPELINE", *_: object) -> tuple[str, str]:
 def _of_postgres(statement: str, *_: object) -> tuple[str, str]:
     word = _WORD.match(statement)
     return (word[1].upper() if word else "SQL"), "postgresql"
+
+
+def _of_direct(statement: Statement, *_: object) -> tuple[str, str]:
+    return _of_postgres(statement.text)
 
 
 def _as(name: str) -> Callable[..., tuple[str, str]]:

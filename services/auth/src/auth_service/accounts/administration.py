@@ -3,8 +3,6 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from auth_service.accounts import repository
 from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
@@ -27,8 +25,8 @@ async def disable(resources: Resources, email: str) -> User:
         Unavailable: Postgres cannot be reached; nothing has changed.
 
     """
+    user = await _find(resources, email)
     async with resources.database.transaction() as connection:
-        user = await _find(connection, email)
         await repository.set_disabled(connection, user.id, disabled=True)
     await forget_sessions(resources, user.id)
     return user
@@ -42,8 +40,8 @@ async def enable(resources: Resources, email: str) -> User:
         Unavailable: Postgres cannot be reached; nothing has changed.
 
     """
+    user = await _find(resources, email)
     async with resources.database.transaction() as connection:
-        user = await _find(connection, email)
         await repository.set_disabled(connection, user.id, disabled=False)
     return user
 
@@ -61,17 +59,17 @@ async def reset(resources: Resources, email: str) -> tuple[User, str]:
     password = secrets.token_urlsafe(ONE_TIME_BYTES)
     encoded = await resources.passwords.hash(password)
     until = datetime.now(UTC) + timedelta(hours=ONE_TIME_HOURS)
+    user = await _find(resources, email)
     async with resources.database.transaction() as connection:
-        user = await _find(connection, email)
         await repository.set_one_time_password(connection, user.id, encoded, until)
         await record(connection, user.id, "password_changed", NOWHERE)
     await forget_sessions(resources, user.id)
     return user, password
 
 
-async def _find(connection: AsyncConnection, email: str) -> User:
+async def _find(resources: Resources, email: str) -> User:
     try:
-        found = await repository.find_credentials(connection, email_key(email))
+        found = await repository.find_credentials(resources.direct, email_key(email))
     except ValueError:
         found = None
     if found is None:

@@ -58,7 +58,7 @@ async def change_password(
         raise
     resources.exchange.forget(user.id)
     await forget_sessions(resources, user.id, but=session.id)
-    return grant(resources, raised, session)
+    return await grant(resources, raised, session)
 
 
 async def _replace(

@@ -9,9 +9,12 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.accounts.models import User, closed_accounts, users
+from auth_service.direct import Direct, Statement
 
 _COLUMNS = tuple(users.c[name] for name in User.__slots__)
-_BY_EMAIL = select(*_COLUMNS, users.c.password_hash).where(users.c.email_key == bindparam("key"))
+_BY_EMAIL = Statement.of(
+    select(*_COLUMNS, users.c.password_hash).where(users.c.email_key == bindparam("key"))
+)
 _NEXT_VERSION: Mapping[str, Any] = {"ver": users.c.ver + 1, "ver_raised_at": func.now()}
 
 
@@ -21,12 +24,11 @@ async def insert_user(connection: AsyncConnection, values: Mapping[str, Any]) ->
     return User(**result.mappings().one())
 
 
-async def find_credentials(connection: AsyncConnection, email_key: str) -> tuple[User, str] | None:
+async def find_credentials(direct: Direct, email_key: str) -> tuple[User, str] | None:
     """The user with this address and the hash of the password."""
-    row = (await connection.execute(_BY_EMAIL, {"key": email_key})).mappings().one_or_none()
-    if row is None:
-        return None
-    return User(**{name: row[name] for name in User.__slots__}), row["password_hash"]
+    for *columns, password_hash in await direct.fetch(_BY_EMAIL, {"key": email_key}):
+        return User(*columns), password_hash
+    return None
 
 
 async def replace_hash(connection: AsyncConnection, user_id: UUID, old: str, new: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from auth_service.accounts import credentials, service
+from auth_service.accounts.dependencies import place_in_line
 from auth_service.accounts.schemas import (
     Closing,
     PasswordChange,
@@ -45,7 +46,7 @@ REGISTRATION = {"email": "ada@example.com", "password": "correct horse battery",
     status_code=201,
     operation_id="accounts_register",
     summary="Make an account",
-    dependencies=[Depends(own_site)],
+    dependencies=[Depends(own_site), Depends(place_in_line)],
     responses=answers({201: UserBody}, 403, 409, example=USER, links=SIGN_IN),
     openapi_extra=request_body(Registration, ["application/json"], REGISTRATION),
 )

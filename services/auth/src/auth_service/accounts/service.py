@@ -41,7 +41,6 @@ async def register(
         Busy, SessionsUnavailable: not now.
 
     """
-    resources.passwords.require_room()  # before it counts as a new account of this address
     await resources.throttle.register(visitor)
     await refuse_weak(resources, form.password, form.email, "/password")
     values = {

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, select, true
+from sqlalchemy import Select, bindparam, delete, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth_service.direct import Direct, Statement
 from auth_service.events.models import Client, Event, EventType, security_events
 
+_COLUMNS = ("user_id", "type", "ip", "user_agent", "session_id")
 _RECORD = insert(security_events)
+_ALONE = Statement.of(_RECORD.values({name: bindparam(name) for name in _COLUMNS}))
 
 
 async def record(
@@ -20,14 +23,25 @@ async def record(
     session_id: UUID | None = None,
 ) -> None:
     """Append one event, in the transaction of what it tells of."""
-    values = {
-        "user_id": user_id,
-        "type": kind,
-        "ip": client.ip,
-        "user_agent": client.user_agent,
-        "session_id": session_id,
-    }
-    await connection.execute(_RECORD, values)
+    await connection.execute(_RECORD, _values(user_id, kind, client, session_id))
+
+
+async def record_alone(
+    direct: Direct,
+    user_id: UUID,
+    kind: EventType,
+    client: Client,
+    session_id: UUID | None = None,
+) -> None:
+    """Append one event that tells of nothing else in Postgres."""
+    await direct.fetch(_ALONE, _values(user_id, kind, client, session_id))
+
+
+def _values(
+    user_id: UUID, kind: EventType, client: Client, session_id: UUID | None
+) -> dict[str, object]:
+    values = (user_id, kind, client.ip, client.user_agent, session_id)
+    return dict(zip(_COLUMNS, values, strict=True))
 
 
 async def forget(connection: AsyncConnection, user_id: UUID) -> None:

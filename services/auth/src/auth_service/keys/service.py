@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +46,7 @@ class KeyStore:
         self._read_at = -FRESH_SECONDS
         self._reload: asyncio.Task[None] | None = None
         self._loop: asyncio.Task[None] | None = None
+        self._signing = ThreadPoolExecutor(1, thread_name_prefix="sign")
 
     async def start(self) -> None:
         """Begin in the background; neither waits for Postgres nor fails without it."""
@@ -56,6 +58,7 @@ class KeyStore:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._signing.shutdown)
 
     # --- what others use ---------------------------------------------------------------------
 
@@ -80,11 +83,15 @@ class KeyStore:
         keys = deadlines.published(self.held(), datetime.now(UTC))
         return [key.public_jwk for key in keys]
 
-    def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
-        """A token of type `kind`; 2 ms. Raises KeysUnavailable."""
+    async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
+        """A token of type `kind`. Raises KeysUnavailable.
+
+        A signature takes 2 ms, in a thread of its own: it leaves the interpreter to the event loop.
+        """
         if self._current is None:
             raise self._unavailable()
-        return tokens.sign(self._current, kind, claims)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._signing, tokens.sign, self._current, kind, claims)
 
     async def verify(self, token: str, kind: str, *, long_lived: bool = False) -> dict[str, Any]:
         """The claims of a token of ours.

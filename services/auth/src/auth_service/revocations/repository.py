@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.accounts.models import User, users
+from auth_service.direct import Direct, Statement
 from auth_service.revocations.models import Revocations, revoked_sessions
 
 # One statement, so that the instant and both parts of the list are of one snapshot. A closed
@@ -26,11 +27,12 @@ _LISTED = text("""
          ORDER BY id
        ) AS raised) AS min_ver
 """).columns(at=BigInteger, sids=ARRAY(Uuid), min_ver=JSON)
-# Built once: what is asked of each request. Only its values differ.
-_STANDING = select(*(users.c[name] for name in User.__slots__)).where(
-    users.c.id == bindparam("user_id"),
-    users.c.disabled_at.is_(None),
-    ~exists().where(revoked_sessions.c.session_id == bindparam("session_id")),
+_STANDING = Statement.of(
+    select(*(users.c[name] for name in User.__slots__)).where(
+        users.c.id == bindparam("user_id"),
+        users.c.disabled_at.is_(None),
+        ~exists().where(revoked_sessions.c.session_id == bindparam("session_id")),
+    )
 )
 
 
@@ -46,13 +48,10 @@ async def revoke(
     return (await connection.execute(statement)).rowcount == 1
 
 
-async def find_standing(
-    connection: AsyncConnection, session_id: UUID, user_id: UUID
-) -> User | None:
+async def find_standing(direct: Direct, session_id: UUID, user_id: UUID) -> User | None:
     """The user, unless the session, or the account, has been ended."""
     values = {"session_id": session_id, "user_id": user_id}
-    row = (await connection.execute(_STANDING, values)).mappings().one_or_none()
-    return User(**row) if row else None
+    return next((User(*row) for row in await direct.fetch(_STANDING, values)), None)
 
 
 async def is_revoked(connection: AsyncConnection, session_id: UUID) -> bool:

@@ -20,4 +20,5 @@ async def list_revocations(
     headers = {"Cache-Control": "no-cache", "ETag": rules.etag_of(revocations)}
     if not_modified(request, headers["ETag"]):
         return Response(None, 304, headers)
-    return Response(service.signed(resources, revocations), 200, headers, "application/jwt")
+    body = await service.signed(resources, revocations)
+    return Response(body, 200, headers, "application/jwt")

@@ -11,7 +11,7 @@ async def current(resources: Resources) -> Revocations:
         return await repository.listed(connection, rules.KEPT_SECONDS)
 
 
-def signed(resources: Resources, revocations: Revocations) -> str:
+async def signed(resources: Resources, revocations: Revocations) -> str:
     """A compact JWS of `revocations`. Raises KeysUnavailable."""
     claims = rules.claims_of(resources.settings.issuer, revocations)
-    return resources.keys.sign(rules.LIST_TYPE, claims)
+    return await resources.keys.sign(rules.LIST_TYPE, claims)

@@ -36,7 +36,7 @@ def new_session(user: User, client: Client) -> Session:
     )
 
 
-def issue_access(resources: Resources, user: User, session: Session) -> Token:
+async def issue_access(resources: Resources, user: User, session: Session) -> Token:
     """A new access token."""
     claims = rules.access_claims(
         resources.settings.issuer,
@@ -46,17 +46,19 @@ def issue_access(resources: Resources, user: User, session: Session) -> Token:
         now=int(time.time()),
         jitter=random.random(),  # noqa: S311 - spreads load, no secret
     )
-    return Token(resources.keys.sign(rules.ACCESS_TYPE, claims), int(str(claims["exp"])))
+    return Token(await resources.keys.sign(rules.ACCESS_TYPE, claims), int(str(claims["exp"])))
 
 
-def issue_refresh(resources: Resources, session: Session, generation: int, issued_ms: int) -> Token:
+async def issue_refresh(
+    resources: Resources, session: Session, generation: int, issued_ms: int
+) -> Token:
     """The refresh token of a generation: the same bytes each time."""
     claims = rules.refresh_claims(resources.settings.issuer, session, generation, issued_ms)
-    return Token(resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
+    return Token(await resources.keys.sign(rules.REFRESH_TYPE, claims), int(str(claims["exp"])))
 
 
-def grant(resources: Resources, user: User, session: Session) -> Grant:
+async def grant(resources: Resources, user: User, session: Session) -> Grant:
     """Both tokens of a session that begins."""
-    refresh = issue_refresh(resources, session, session.generation, session.rotated_ms)
-    access = issue_access(resources, user, session)
+    refresh = await issue_refresh(resources, session, session.generation, session.rotated_ms)
+    access = await issue_access(resources, user, session)
     return Grant(session.id, refresh.expires_at, access, refresh)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from auth_service.accounts.dependencies import place_in_line
 from auth_service.cross_site import refuse_cross_site
 from auth_service.etag import not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
@@ -51,7 +52,7 @@ EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery"}
     "/login",
     operation_id="sessions_login",
     summary="Sign in",
-    dependencies=[Depends(own_site)],
+    dependencies=[Depends(own_site), Depends(place_in_line)],
     responses=answers(
         {200: LoginBody}, 401, 403, example={"user": USER, **GRANT}, headers=["Set-Cookie"]
     ),

@@ -16,7 +16,7 @@ from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
 from auth_service.errors import NotFound
 from auth_service.events.models import Client
-from auth_service.events.repository import record
+from auth_service.events.repository import record_alone
 from auth_service.keys.errors import InvalidToken
 from auth_service.resources import Resources
 from auth_service.revocations import repository as revocations
@@ -49,9 +49,8 @@ async def login(
     try:
         for session_id in surplus:
             await end(resources, session_id, user.id, client, "session_ended")
-        async with resources.database.statement() as connection:
-            await record(connection, user.id, "signed_in", client, session.id)
-        return user, grant(resources, user, session)
+        await record_alone(resources.direct, user.id, "signed_in", client, session.id)
+        return user, await grant(resources, user, session)
     except BaseException:
         await take_back(resources, session)
         raise
@@ -60,10 +59,8 @@ async def login(
 async def _authenticate(
     resources: Resources, form: Login, client: Client, visitor: Visitor
 ) -> User:
-    resources.passwords.require_room()  # before anything is asked for somebody who is refused
     key = _key_of(form.email)
-    async with resources.database.statement() as connection:
-        found = await accounts.find_credentials(connection, key)
+    found = await accounts.find_credentials(resources.direct, key)
     user, encoded = found or (None, None)
     if user is not None and not rules.may_sign_in(user, datetime.now(UTC)):
         encoded = None  # no password is right, so that neither answers nor limits tell which is
@@ -73,8 +70,8 @@ async def _authenticate(
     if matches and user is not None and user.one_time_until is not None:
         matches = await _use_once(resources, user)
     if user is None or encoded is None or not matches:
-        async with resources.database.statement() as connection:  # for nobody too: the same work
-            await record(connection, user_id, "sign_in_failed", client)
+        # For nobody too: the same work.
+        await record_alone(resources.direct, user_id, "sign_in_failed", client)
         raise InvalidCredentials
     if resources.passwords.is_outdated(encoded):
         stronger = await resources.passwords.hash(form.password)
@@ -140,11 +137,12 @@ async def refresh(
     await _refuse_dead(resources, session, outcome, client)
     successor = None
     if outcome in {Outcome.ROTATED, Outcome.GRACE}:
-        successor = issue_refresh(resources, session, generation, rotated_ms)
+        successor = await issue_refresh(resources, session, generation, rotated_ms)
     if outcome is Outcome.FAST_FORWARD:
         log.warning("session_fast_forward", generation=generation)
     expires_at = successor.expires_at if successor else claims.expires_at
-    return Grant(session.id, expires_at, issue_access(resources, user, session), successor)
+    access = await issue_access(resources, user, session)
+    return Grant(session.id, expires_at, access, successor)
 
 
 async def read_refresh(resources: Resources, token: str) -> RefreshClaims:
@@ -155,8 +153,7 @@ async def read_refresh(resources: Resources, token: str) -> RefreshClaims:
 
 async def _standing_user(resources: Resources, claims: RefreshClaims | AccessClaims) -> User:
     """The user, if neither the session nor the account has been ended. Raises SessionRevoked."""
-    async with resources.database.statement() as connection:
-        user = await revocations.find_standing(connection, claims.session_id, claims.user_id)
+    user = await revocations.find_standing(resources.direct, claims.session_id, claims.user_id)
     if user is None:
         ended = "it or the account is ended"
         raise SessionRevoked(cause=f"session {claims.session_id} of {claims.user_id}: {ended}")

@@ -114,18 +114,19 @@ class Exchange:
                 raise InvalidToken
             _refuse_ended(standing, now)
             await repository.mark_used(connection, token_id, datetime.fromtimestamp(now, UTC))
-        return self._renew(self._remembered.get(digest), standing, now)
+        return await self._renew(self._remembered.get(digest), standing, now)
 
-    def _renew(self, known: Exchanged | None, standing: Standing, now: float) -> Exchanged:
+    async def _renew(self, known: Exchanged | None, standing: Standing, now: float) -> Exchanged:
         user, token = standing.user, standing.token
         made_from = (user.ver, user.time_zone, tuple(token.scopes), token.expires_at)
         if known and known.made_from == made_from:
             left = known.access.expires_at - now
             if left > LEAST_LIFE_SECONDS or known.access.expires_at == _end_of(token):
                 return replace(known, checked_at=now)
-        return Exchanged(self._sign(standing, now), user.id, token.id, made_from, now)
+        access = await self._sign(standing, now)
+        return Exchanged(access, user.id, token.id, made_from, now)
 
-    def _sign(self, standing: Standing, now: float) -> Token:
+    async def _sign(self, standing: Standing, now: float) -> Token:
         token = standing.token
         grantor = Grantor(
             id=token.id,
@@ -142,7 +143,7 @@ class Exchange:
             now=int(now),
             jitter=random.random(),  # noqa: S311 - spreads load, no secret
         )
-        return Token(self._keys.sign(ACCESS_TYPE, claims), int(str(claims["exp"])))
+        return Token(await self._keys.sign(ACCESS_TYPE, claims), int(str(claims["exp"])))
 
 
 def _end_of(token: PersonalToken) -> int | None:

@@ -1,0 +1,12 @@
+"""Gives endpoints the certainty of a place in the line of passwords."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from auth_service.resources import Resources, get_resources
+
+
+async def place_in_line(resources: Annotated[Resources, Depends(get_resources)]) -> None:
+    """Refuses whoever would be refused a turn before anything is read or asked for them."""
+    resources.passwords.require_room()
