@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -96,7 +97,7 @@ async def test_one_customer_of_ipv6_is_one_address(settings: Settings) -> None:
 
 async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis_url: str) -> None:
     """Blocked clients take no place in the line, and those in it are counted when they try."""
-    few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 2}
+    few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 3}
     form = WRONG | {"email": "bob@example.com"}
     gate = threading.Event()
     async with (
@@ -107,7 +108,8 @@ async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis
     ):
         assert (await login(blocked, WRONG)).status_code == 401
         before = await throttle_keys(redis)
-        at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
+        run = app.state.resources.passwords.run
+        at_work = [asyncio.create_task(run(gate.wait)) for _ in range(2)]  # one of them is at hand
         in_line = [asyncio.create_task(login(client, form))]
         try:
             await room_left(app, 1)
@@ -122,7 +124,7 @@ async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis
         told = [answer.status_code for answer in await asyncio.gather(*in_line)]
         assert sorted(told) == [401, 429]
         refused(await login(client, form), "address")
-        await at_work
+        await asyncio.gather(*at_work)
 
 
 async def room_left(app: FastAPI, places: int) -> None:
@@ -134,10 +136,19 @@ async def room_left(app: FastAPI, places: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["login", "register"])
-async def test_a_full_line_costs_no_query(settings: Settings, redis_url: str, path: str) -> None:
+async def test_a_full_line_costs_no_query(
+    settings: Settings, redis_url: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A flood that is refused must be cheap: neither Postgres nor Redis is asked for it."""
     gate = threading.Event()
     asked: list[str] = []
+    fetch = asyncpg.Connection.fetch
+
+    async def noted(self: asyncpg.Connection, query: str, *values: object) -> object:
+        asked.append(query)
+        return await fetch(self, query, *values)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", noted)
     async with (
         limited(settings, password_threads=1, password_waiting=0) as app,
         client_of(app) as client,
@@ -153,7 +164,7 @@ async def test_a_full_line_costs_no_query(settings: Settings, redis_url: str, pa
         at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
         await room_left(app, 0)
         try:
-            for form in (WRONG, ADA):
+            for form in (WRONG, ADA, {}):  # not even the form is looked at
                 answer = await client.post(f"{AUTH}/{path}", json=form)
                 assert (answer.status_code, answer.json()["code"]) == (503, "busy")
                 assert answer.headers["retry-after"] == "1"

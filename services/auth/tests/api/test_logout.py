@@ -111,7 +111,7 @@ async def test_an_expired_access_token_signs_out_too(app: FastAPI, ada: httpx.As
     tokens = cookies_of(ada)
     claims = await keys.verify(tokens["ea_access"], rules.ACCESS_TYPE)
     now = int(time.time())
-    old = keys.sign(rules.ACCESS_TYPE, claims | {"iat": now - 999, "exp": now - 700})
+    old = await keys.sign(rules.ACCESS_TYPE, claims | {"iat": now - 999, "exp": now - 700})
     assert await me(app, old) == "token_expired"
     async with client_of(app, Cookie=f"ea_access={old}") as client:
         assert (await client.post(f"{AUTH}/logout")).status_code == 204

@@ -1,12 +1,15 @@
 """Which of several faults is told first, on each route (API.md, "Order of checks")."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.actors import AUTH, PASSWORD, client_of, register
+from auth_service.settings import Settings
+from tests.actors import AUTH, PASSWORD, client_of, register, started
 
 FOREIGN = {"Sec-Fetch-Site": "cross-site"}
 JSON = {"Content-Type": "application/json"}
@@ -42,6 +45,28 @@ async def test_what_takes_a_password(anonymous: httpx.AsyncClient, path: str) ->
     assert told(await post(url, json=[])) == (422, "validation_error")
     form = {"email": "ada@example.com", "password": PASSWORD}
     assert told(await post(url, json=form)) == (422, "validation_error")
+
+
+@pytest.mark.parametrize("path", ["register", "login"])
+async def test_a_full_line_comes_before_the_form(settings: Settings, path: str) -> None:
+    narrow = settings.model_copy(update={"password_threads": 1, "password_waiting": 0})
+    gate = threading.Event()
+    async with started(narrow) as app, client_of(app) as client:
+        at_work = asyncio.create_task(app.state.resources.passwords.run(gate.wait))
+        await asyncio.sleep(0)
+        url, many = f"{AUTH}/{path}?x=1", b"x" * (1024 * 1024 + 1)
+        try:
+            assert told(await client.post(url, content=many)) == (413, "body_too_large")
+            foreign = await client.post(url, content=b"{", headers=FOREIGN)
+            assert told(foreign) == (403, "cross_site_request")
+            for body in (b"{", b"{}", b""):
+                busy = await client.post(url, content=body, headers=JSON)
+                assert told(busy) == (503, "busy")
+                assert busy.headers["retry-after"] == "1"
+        finally:
+            gate.set()
+        await at_work
+        assert told(await client.post(url, content=b"{", headers=JSON)) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize(

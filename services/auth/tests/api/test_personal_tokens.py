@@ -14,7 +14,10 @@ from tests.personal_tokens import FORM, TOKENS, access_of, claims_of, create, ex
 
 
 async def test_is_shown_once_and_listed_without_its_text(
-    ada: httpx.AsyncClient, bob: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
+    app: FastAPI,
+    ada: httpx.AsyncClient,
+    bob: httpx.AsyncClient,
 ) -> None:
     answer = await ada.post(TOKENS, json=FORM)
     token = answer.json()
@@ -30,7 +33,9 @@ async def test_is_shown_once_and_listed_without_its_text(
     assert all(set(item) == fields for item in listed.json()["items"])
     assert listed.headers["cache-control"] == "private, no-cache"
     assert (await bob.get(TOKENS)).json() == {"items": []}
+    app.state.requests.flush()
     said = capsys.readouterr().out
+    assert TOKENS in said
     for text in (token["token"], later["token"]):
         assert text not in listed.text
         assert text.split("_")[3] not in said

@@ -95,12 +95,12 @@ async def test_a_token_from_the_future_of_a_redis_that_lost_a_second_goes_on(app
         resources = app.state.resources
         session = await resources.sessions.find(session_id)
         claims = rules.refresh_claims("expense-auth", session, 2, session.rotated_ms)
-        token = resources.keys.sign(rules.REFRESH_TYPE, claims)
+        token = await resources.keys.sign(rules.REFRESH_TYPE, claims)
         answer = await refresh(app, token)
         assert answer.status_code == 200
         assert set_names(answer) == {"ea_access"}
         assert (await resources.sessions.find(session_id)).generation == 2
-        forged = resources.keys.sign(rules.REFRESH_TYPE, claims | {"jti": "x" * 22})
+        forged = await resources.keys.sign(rules.REFRESH_TYPE, claims | {"jti": "x" * 22})
         refused = await refresh(app, forged)
         assert (refused.status_code, refused.json()["code"]) == (401, "invalid_token")
         assert "set-cookie" not in refused.headers
@@ -113,7 +113,7 @@ async def test_an_expired_refresh_token_clears_the_cookies(app: FastAPI) -> None
         session = await resources.sessions.find(UUID(body["session"]["id"]))  # type: ignore[index]  # as above
         claims = rules.refresh_claims("expense-auth", session, 1, session.rotated_ms)
         past = {"iat": int(time.time()) - 100, "exp": int(time.time()) - 31}
-        token = resources.keys.sign(rules.REFRESH_TYPE, claims | past)
+        token = await resources.keys.sign(rules.REFRESH_TYPE, claims | past)
         answer = await refresh(app, token)
         assert (answer.status_code, answer.json()["code"]) == (401, "token_expired")
         assert cleared(answer)
@@ -222,7 +222,7 @@ async def test_a_token_without_the_scope_is_not_enough(
 ) -> None:
     resources = app.state.resources
     claims = await resources.keys.verify(cookie(ada, "ea_access"), rules.ACCESS_TYPE)
-    token = resources.keys.sign(rules.ACCESS_TYPE, claims | {"scope": "profile:read"})
+    token = await resources.keys.sign(rules.ACCESS_TYPE, claims | {"scope": "profile:read"})
     async with client_of(app, Authorization=f"Bearer {token}") as client:
         assert (await client.get(f"{AUTH}/me")).status_code == 200
         answer = await client.patch(f"{AUTH}/me", json={"name": "x"})

@@ -57,7 +57,7 @@ def foreign_token() -> str:
 
 async def goes_on(store: KeyStore, foreign: str) -> None:
     """Signing, verifying and publishing; whether a key is unknown cannot be told."""
-    assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+    assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
     began = time.monotonic()
     assert len(await store.published()) == 2
     with pytest.raises(KeysUnavailable):
@@ -99,7 +99,7 @@ async def test_a_postgres_that_hangs_costs_a_second(
         with pytest.raises(KeysUnavailable):
             await store.verify(foreign, ACCESS)
         assert 1 < time.monotonic() - began < 3
-        assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+        assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
     finally:
         server.signal(signal.SIGCONT)
 
@@ -112,6 +112,6 @@ async def test_a_lock_that_another_holds_delays_a_rotation_and_no_more(
         await lock_keys(connection)
         with pytest.raises(Unavailable):
             await store.rotate()
-        assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+        assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
         assert len(await store.published()) == 2
     assert (await store.rotate()).old_kid

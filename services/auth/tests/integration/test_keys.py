@@ -1,7 +1,10 @@
 """Signing keys in Postgres: replicas agree, and another secret does not open them."""
 
 import asyncio
+import threading
+from typing import Any
 
+import jwt
 import pytest
 
 from auth_service.database import Database
@@ -37,9 +40,9 @@ async def test_replicas_that_start_at_once_agree(database: Database, urls: dict[
     assert [len(made[state]) for state in ("current", "next", "retired")] == [1, 1, 0]
     expected = {*made["current"], *made["next"]}
     assert [set(await names(store)) for store in stores] == [expected] * 3
-    token = stores[0].sign(ACCESS, {"a": 1})
+    token = await stores[0].sign(ACCESS, {"a": 1})
     assert await stores[1].verify(token, ACCESS) == {"a": 1}
-    assert stores[2].sign(ACCESS, {"a": 1}) == token
+    assert await stores[2].sign(ACCESS, {"a": 1}) == token
 
 
 async def test_a_successor_is_made_where_the_last_release_made_none(
@@ -48,7 +51,7 @@ async def test_a_successor_is_made_where_the_last_release_made_none(
     before = await loaded(database)
     await postgres.execute(urls["owner"], "DELETE FROM signing_keys WHERE state = 'next'")
     after = await loaded(database)
-    assert after.sign(ACCESS, {}) == before.sign(ACCESS, {})
+    assert await after.sign(ACCESS, {}) == await before.sign(ACCESS, {})
     assert len(await names(after)) == 2
 
 
@@ -68,7 +71,7 @@ async def test_after_thirty_days_replicas_rotate_once(
     assert len(then["next"]) == 1
     for store in stores:
         assert set(await names(store)) == {kid for state in then for kid in then[state]}
-    assert stores[0].sign(ACCESS, {}) == stores[1].sign(ACCESS, {})
+    assert await stores[0].sign(ACCESS, {}) == await stores[1].sign(ACCESS, {})
 
 
 async def test_nothing_signs_before_every_reader_has_it(
@@ -88,11 +91,11 @@ async def test_nothing_signs_before_every_reader_has_it(
 async def test_the_last_days_of_a_key(database: Database, urls: dict[str, str]) -> None:
     store = await loaded(database)
     (old,) = (await kids(urls["owner"]))["current"]
-    access, refresh = store.sign(ACCESS, {"a": 1}), store.sign(REFRESH, {"b": 1})
+    access, refresh = await store.sign(ACCESS, {"a": 1}), await store.sign(REFRESH, {"b": 1})
     await passes(urls["owner"], PUBLISHED)
     done = await store.rotate()
     assert done.old_kid == old
-    assert store.sign(ACCESS, {"a": 1}) != access
+    assert await store.sign(ACCESS, {"a": 1}) != access
 
     await passes(urls["owner"], LINGER - 30)
     await store.load()
@@ -154,7 +157,7 @@ async def test_what_another_replica_did_is_published_within_a_second(
     await other.rotate()
     await asyncio.sleep(1)
     assert await names(store) == await names(other)
-    assert store.sign(ACCESS, {}) == other.sign(ACCESS, {})
+    assert await store.sign(ACCESS, {}) == await other.sign(ACCESS, {})
 
 
 async def test_the_key_set_costs_one_query_a_second(database: Database) -> None:
@@ -178,7 +181,7 @@ async def test_a_key_that_is_not_known_is_looked_for_once_a_second(
     for _ in range(2):
         await passes(urls["owner"], PUBLISHED)
         await other.rotate()
-    fresh = other.sign(ACCESS, {"a": 1})
+    fresh = await other.sign(ACCESS, {"a": 1})
     foreign = foreign_token()
     await asyncio.sleep(1)
     async with reads(database) as seen:
@@ -231,7 +234,7 @@ async def test_a_successor_under_another_secret_is_told_before_it_signs(
     await asyncio.sleep(0.2)
     with pytest.raises(KeysUnavailable):
         await store.ready()
-    assert await store.verify(store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
+    assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
     await store.close()
 
 
@@ -250,10 +253,28 @@ async def test_the_private_part_is_not_in_clear_and_goes_when_it_is_over(
     assert min(sizes["current"], sizes["next"]) > 1500
 
 
+async def test_the_event_loop_does_not_sign(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    encode = jwt.PyJWS.encode
+
+    def noted(self: jwt.PyJWS, *values: Any, **options: Any) -> str:  # noqa: ANN401 - as PyJWT has it
+        threads.append(threading.current_thread())
+        return encode(self, *values, **options)
+
+    store = await loaded(database)
+    monkeypatch.setattr(jwt.PyJWS, "encode", noted)
+    await asyncio.gather(*(store.sign(ACCESS, {"n": n}) for n in range(3)))
+    await store.close()
+    assert len(threads) == 3
+    assert threading.current_thread() not in threads
+
+
 async def test_without_keys_nothing_is_signed_or_told(database: Database) -> None:
     store = KeyStore(database, SECRET)
     with pytest.raises(KeysUnavailable):
-        store.sign("x", {})
+        await store.sign("x", {})
     with pytest.raises(KeysUnavailable):
         await store.verify("x", "x")
     with pytest.raises(KeysUnavailable):

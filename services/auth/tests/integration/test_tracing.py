@@ -1,17 +1,18 @@
 """Spans of a request, of Postgres and of Redis, as a collector gets them; none waits for it."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from structlog.testing import capture_logs
 
 from auth_service.settings import Settings
 from tests.actors import client_of, register, sign_in, started
@@ -75,13 +76,18 @@ def systems(spans: list[Span]) -> set[str]:
     return {attributes(span).get("db.system.name", "none") for span in spans}
 
 
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines of requests."""
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in found if line["event"] == "request"]
+
+
 async def test_a_sign_in_is_one_trace_to_postgres_and_redis(
-    settings: Settings, collector: Collector
+    settings: Settings, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with started(settings) as app, client_of(app, **HEADERS) as client:
-        with capture_logs() as lines:
-            await sign_in(client, "ada@example.com")
-    assert {line["trace_id"] for line in lines if line["event"] == "request"} == {TRACE}
+        await sign_in(client, "ada@example.com")
+    assert {line["trace_id"] for line in told(capsys)} == {TRACE}
     spans = collector.spans()
     (root,) = [span for span in spans if span.name == "POST /api/v1/auth/login"]
     assert root.parent_span_id.hex() == PARENT
@@ -93,13 +99,13 @@ async def test_a_sign_in_is_one_trace_to_postgres_and_redis(
 
 
 async def test_without_a_trace_it_begins_one_that_the_log_names(
-    settings: Settings, collector: Collector
+    settings: Settings, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with started(settings) as app, client_of(app) as client:
-        with capture_logs() as lines:
-            assert (await client.get("/api/v1/auth/nothing")).status_code == 404
-            await client.get("/livez")
-    (line,) = [line for line in lines if line["event"] == "request" and line["status"] == 404]
+        assert (await client.get("/api/v1/auth/nothing")).status_code == 404
+        await client.get("/livez")
+    (line,) = told(capsys)
+    assert line["status"] == 404
     (span,) = collector.spans(line["trace_id"])
     assert span.name == "GET unmatched"
     assert not [body for body in collector.bodies if b"livez" in body]

@@ -12,7 +12,7 @@ import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
 
 from auth_service.accounts.errors import Busy
-from auth_service.accounts.passwords import PasswordPool
+from auth_service.accounts.passwords import NICENESS, PasswordPool
 
 DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -64,10 +64,39 @@ async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
     await passwords.close()
 
 
+async def test_a_thread_goes_on_without_the_event_loop() -> None:
+    """As many as there are threads are at hand, and begin though the loop has no time."""
+    passwords = pool(threads=2, waiting=3)
+    both, gate, began = threading.Barrier(3), threading.Event(), threading.Semaphore(0)
+    at_work = [asyncio.create_task(passwords.run(both.wait)) for _ in range(2)]
+
+    def begin() -> None:
+        began.release()
+        gate.wait()
+
+    after = [asyncio.create_task(passwords.run(begin)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    try:
+        both.wait(1)
+        assert [began.acquire(timeout=1) for _ in range(2)] == [True, True]
+    finally:
+        gate.set()
+    await asyncio.gather(*at_work, *after)
+    await passwords.close()
+
+
+async def test_the_event_loop_goes_first() -> None:
+    passwords = pool()
+    own = os.nice(0)
+    assert await passwords.run(lambda: os.nice(0)) == min(19, own + NICENESS)
+    assert os.nice(0) == own
+    await passwords.close()
+
+
 async def test_who_leaves_the_line_leaves_the_place() -> None:
-    passwords = pool(threads=1, waiting=1)
+    passwords = pool(threads=1, waiting=2)
     gate = threading.Event()
-    at_work = asyncio.create_task(passwords.run(gate.wait))
+    at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(2)]
     try:
         for _ in range(5):
             in_line = asyncio.create_task(passwords.hash("x"))
@@ -79,7 +108,7 @@ async def test_who_leaves_the_line_leaves_the_place() -> None:
                 await in_line
     finally:
         gate.set()
-    await at_work
+    await asyncio.gather(*at_work)
     assert await passwords.hash("x")
     await passwords.close()
 
@@ -108,9 +137,9 @@ async def test_a_cancelled_turn_lasts_until_its_thread_is_free() -> None:
 
 async def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auth_service.accounts.passwords.WAIT_SECONDS", 0.05)
-    passwords = pool(threads=1, waiting=1)
+    passwords = pool(threads=1, waiting=2)
     gate = threading.Event()
-    at_work = asyncio.create_task(passwords.run(gate.wait))
+    at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(2)]
     await asyncio.sleep(0.01)
     try:
         for _ in range(3):
@@ -118,7 +147,7 @@ async def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
                 await passwords.hash("x")
     finally:
         gate.set()
-    await at_work
+    await asyncio.gather(*at_work)
     assert await passwords.hash("x")
     await passwords.close()
 

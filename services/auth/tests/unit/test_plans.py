@@ -1,0 +1,167 @@
+"""A plan calls what FastAPI calls, in its order; what it cannot do, FastAPI does."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, Request, Response
+from fastapi.security import APIKeyCookie, SecurityScopes
+from starlette.types import Message
+
+from auth_service.plans import plans
+
+HTTP = {"type": "http", "query_string": b"", "headers": [], "root_path": "", "http_version": "1.1"}
+
+
+async def of_request(request: Request) -> str:
+    return str(request.scope["path"])
+
+
+def called_in_order(calls: list[str]) -> FastAPI:
+    """Dependencies of the application, of others and of the endpoint; one is asked for thrice."""
+
+    async def first() -> None:
+        calls.append("first")
+
+    async def shared(request: Request, path: Annotated[str, Depends(of_request)]) -> str:
+        calls.append(f"shared {request.method} {path}")
+        return "shared"
+
+    async def other(value: Annotated[str, Depends(shared)]) -> str:
+        calls.append(f"other {value}")
+        return "other"
+
+    async def each_time(value: Annotated[str, Depends(shared)]) -> str:
+        calls.append(f"each time {value}")
+        return f"after {len(calls)}"
+
+    router = APIRouter(prefix="/prefix", dependencies=[Depends(each_time, use_cache=False)])
+
+    @router.get("/path")
+    async def endpoint(
+        one: Annotated[str, Depends(other)],
+        two: Annotated[str, Depends(each_time, use_cache=False)],
+        three: Annotated[str, Depends(shared)],
+    ) -> Response:
+        calls.append(f"endpoint {one} {two} {three}")
+        return Response(b"done", 201)
+
+    app = FastAPI(dependencies=[Depends(first)])
+    app.include_router(router)
+    return app
+
+
+async def test_a_plan_calls_what_the_framework_calls() -> None:
+    calls: list[str] = []
+    app = called_in_order(calls)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {**HTTP, "method": "GET", "path": "/prefix/path"}
+    await app({**scope}, receive, send)
+    by_framework, calls[:] = calls[:], []
+    response = await plans(app.routes)["GET", "/prefix/path"].answer(Request(scope))
+    assert calls == by_framework
+    assert len(calls) == 6
+    assert (response.status_code, response.body) == (sent[0]["status"], sent[1]["body"])
+
+
+async def with_query(x: int = 0) -> int:
+    return x
+
+
+async def with_header(x: Annotated[str, Header()] = "") -> str:
+    return x
+
+
+async def with_body(x: dict[str, str]) -> dict[str, str]:
+    return x
+
+
+async def with_response(response: Response) -> Response:
+    return response
+
+
+async def with_tasks(tasks: BackgroundTasks) -> BackgroundTasks:
+    return tasks
+
+
+async def with_scopes(scopes: SecurityScopes) -> SecurityScopes:
+    return scopes
+
+
+async def opened() -> AsyncIterator[int]:
+    yield 1
+
+
+def in_a_thread() -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        with_query,
+        with_header,
+        with_body,
+        with_response,
+        with_tasks,
+        with_scopes,
+        opened,
+        in_a_thread,
+        APIKeyCookie(name="x"),
+    ],
+)
+def test_what_only_the_framework_can_give_has_no_plan(dependency: Callable[..., Any]) -> None:
+    async def between(value: Annotated[object, Depends(dependency)]) -> object:
+        return value
+
+    app = FastAPI()
+
+    @app.post("/direct")
+    async def direct(_: Annotated[object, Depends(dependency)]) -> Response:
+        return Response()
+
+    @app.post("/between")
+    async def indirect(_: Annotated[object, Depends(between)]) -> Response:
+        return Response()
+
+    @app.post("/plain")
+    async def plain(_: Annotated[str, Depends(of_request)]) -> Response:
+        return Response()
+
+    assert set(plans(app.routes)) == {("POST", "/plain")}
+
+
+def test_what_does_not_answer_by_itself_has_no_plan() -> None:
+    app = FastAPI()
+
+    @app.get("/model")
+    async def model() -> dict[str, str]:
+        return {}
+
+    @app.get("/thread")
+    def thread() -> Response:
+        return Response()
+
+    assert plans(app.routes) == {}
+
+
+def test_a_path_with_parameters_and_one_that_two_routes_match_are_the_frameworks() -> None:
+    app = FastAPI()
+
+    @app.get("/items/{item}")
+    async def item(item: str) -> Response:
+        return Response(item)
+
+    @app.get("/items/all")
+    @app.post("/items/all")
+    async def everything() -> Response:
+        return Response()
+
+    assert set(plans(app.routes)) == {("POST", "/items/all")}
