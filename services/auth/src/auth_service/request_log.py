@@ -14,6 +14,7 @@ from typing import Final
 from starlette.types import Scope
 
 from auth_service import SERVICE, __version__
+from auth_service.metrics import LINES_LOST
 
 FLUSH_SECONDS: Final = 0.1
 QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -53,5 +54,8 @@ class RequestLog:
     def flush(self) -> None:
         """Write all lines that wait, each whole; also when the service stops."""
         lines, self._lines = self._lines, []
-        sys.stdout.write("".join(lines))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+        except OSError:  # as in telemetry.py
+            LINES_LOST.inc(len(lines))

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from auth_service.metrics import Metrics
+from auth_service.request_log import RequestLog
 from auth_service.telemetry import configure_logging
 
 
@@ -33,6 +34,17 @@ def test_lines_that_are_not_taken_are_counted_and_nothing_more() -> None:
         structlog.get_logger().warning("not_taken")
         structlog.get_logger().error("nor_this")
         assert lost() == before + 2
+
+
+async def test_so_are_the_lines_of_requests() -> None:
+    state = {"request_id": "r", "trace_id": None}
+    before = lost()
+    with full():
+        log = RequestLog("info")
+        for _ in range(3):
+            log.write({"method": "GET", "path": "/x", "state": state}, None, 200, 0)
+        log.flush()
+        assert lost() == before + 3
 
 
 def test_a_line_that_is_taken_is_not(capsys: pytest.CaptureFixture[str]) -> None:
