@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,12 @@ Two that always want one would leave the loop a third of what the whole process 
 Result = TypeVar("Result")
 
 
+def _be_nice() -> None:
+    """Lower this thread alone; on other systems it would be the whole process."""
+    if sys.platform == "linux":
+        os.nice(NICENESS)
+
+
 class PasswordPool:
     """At most `threads` at work and `waiting` in line; what is more is refused.
 
@@ -34,7 +41,7 @@ class PasswordPool:
     def __init__(self, *, time_cost: int, memory_kib: int, threads: int, waiting: int) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(
-            threads, thread_name_prefix="argon2", initializer=os.nice, initargs=(NICENESS,)
+            threads, thread_name_prefix="argon2", initializer=_be_nice
         )
         self._turns = asyncio.Semaphore(2 * threads)
         self._room = threads + waiting
