@@ -1,15 +1,12 @@
 """Writes of one user that share a statement: each keeps its own outcome."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from msgspec.structs import replace as with_fields
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,45 +19,20 @@ from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from expenses_service.expenses import recording as statements
 from expenses_service.expenses import sharing
-from expenses_service.expenses.documents import expense_body
-from expenses_service.expenses.models import expenses
 from expenses_service.expenses.recording import New
 from expenses_service.expenses.sharing import MOST, Recorder
-from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.models import idempotency as kept
 from expenses_service.telemetry import configure_logging
 from tests import postgres as servers
 from tests.ledger import AGREED, differences
-from tests.records import expense as made
-from tests.tokens import user_id
+from tests.recorders import ADA, BOB, ask, new, recording, stored
 from tests.waiting import until
-
-ADA, BOB = user_id(1), user_id(2)
 
 
 @pytest.fixture(autouse=True)
 def lines() -> None:
     """Of the log go where this test's output goes, not where that of one before went."""
     configure_logging("info")
-
-
-def new(key: str | None = None, **fields: str) -> New:
-    row = with_fields(made(1250, "EUR", "2026-05-31", category="other"), **fields)
-    request = key and KeyedRequest(ADA, "POST", "/api/v1/expenses", key, b"f" * 16)
-    return New(row, request or None, Answer(201, expense_body(row), '"1"', f"/{row.id}"))
-
-
-@asynccontextmanager
-async def recording(database: Database) -> AsyncIterator[Recorder]:
-    """A recorder for users who have rows."""
-    async with database.transaction() as connection:
-        for user in (ADA, BOB):
-            await lock_user(connection, user)
-    direct = Direct(database.connect, size=4)
-    recorder = Recorder(direct)
-    yield recorder
-    await recorder.close()
-    await direct.close()
 
 
 @pytest.fixture
@@ -81,11 +53,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(sharing, "record", counting)
     return sizes
-
-
-def ask(recorder: Recorder, *news: New) -> list[asyncio.Task[bool]]:
-    """As many requests, in this order."""
-    return [asyncio.create_task(recorder.record(ADA, each)) for each in news]
 
 
 @asynccontextmanager
@@ -111,11 +78,6 @@ _BLOCKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-
-
-async def stored(database: Database) -> set[object]:
-    async with database.transaction() as connection:
-        return set(await connection.scalars(select(expenses.c.id)))
 
 
 async def by_seq(database: Database) -> list[object]:
@@ -299,46 +261,3 @@ async def test_who_waits_when_it_closes_is_refused(recorder: Recorder, database:
         await recorder.close()
         outcomes = await asyncio.gather(*rest, return_exceptions=True)
     assert [type(each) for each in outcomes] == [Unavailable] * 3
-
-
-@pytest.fixture(scope="module")
-def fragile() -> Iterator[tuple[servers.Postgres, str]]:
-    """A server that may be killed, and the app role's address of a database in it."""
-    server = servers.Postgres()
-    server.start()
-    yield server, servers.make_database(server.url)["app"]
-    server.remove()
-
-
-async def test_a_server_that_is_killed_keeps_what_was_acknowledged(
-    fragile: tuple[servers.Postgres, str],
-) -> None:
-    server, url = fragile
-    database = Database(servers.without_password(url), servers.PASSWORD)
-    acknowledged: set[object] = set()
-    refused = 0
-    async with recording(database) as recorder:
-
-        async def write(writer: int) -> None:
-            nonlocal refused
-            for n in range(60):
-                one = new(f"{writer}-{n}")
-                try:
-                    if await recorder.record(ADA, one):
-                        acknowledged.add(one.expense.id)
-                except Unavailable:
-                    refused += 1
-                    return
-
-        writers = [asyncio.create_task(write(n)) for n in range(12)]
-        await until(lambda: len(acknowledged) >= 60)
-        for pid in server.pids():
-            os.kill(pid, signal.SIGKILL)
-        await asyncio.gather(*writers)
-        assert refused == 12
-        server.stop()
-        server.start()
-        assert await recorder.record(ADA, new("after"))
-    assert acknowledged <= await stored(database)
-    assert await differences(database) == AGREED
-    await database.close()
