@@ -19,6 +19,11 @@ CHECKOUT_SECONDS = 2.5
 TRANSACTION_SECONDS = 4.0
 POOL_SIZE = 16
 SESSION = {"timezone": "UTC"}  # instants within snapshots that Postgres makes are in this zone
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""Postgres would plan most lists anew each time, since a plan that knows the values looks cheaper.
+
+To plan one takes as long as to read it.
+"""
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
 # connection, role, database, resources, operator intervention; then lock and idle time-outs,
@@ -102,7 +107,10 @@ class Database:
             await connection.close()
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        """A connection beside the pool, for who keeps it. Raises one of DRIVER_ERRORS."""
+        """A connection beside the pool, for statements whose plan depends on no value.
+
+        Raises one of DRIVER_ERRORS.
+        """
         url = self.engine.url
         return await asyncpg.connect(
             host=url.host,
@@ -111,7 +119,7 @@ class Database:
             password=url.password,
             database=url.database,
             timeout=CONNECT_SECONDS,
-            server_settings=SESSION,
+            server_settings=SESSION | PLANNED_ONCE,
         )
 
     async def ping(self) -> None:

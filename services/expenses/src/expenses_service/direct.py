@@ -1,7 +1,7 @@
 """Single statements on asyncpg itself, each a transaction of its own: the fast path of hot ones.
 
-They are prepared once on each connection, and nothing is reset after them, since a statement leaves
-nothing behind.
+They are prepared and planned once on each connection, so their plan must not depend on a value. And
+nothing is reset after them, since a statement leaves nothing behind.
 """
 
 import asyncio

@@ -4,13 +4,15 @@ PERFORMANCE: keyset, not OFFSET.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.changes.models import Change
@@ -19,15 +21,20 @@ from expenses_service.database import Database
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.filters import Filters
 from expenses_service.expenses.models import Expense
+from expenses_service.expenses.pages import is_planned_once
 from expenses_service.expenses.repository import Slice, page, page_statement
-from expenses_service.expenses.sorting import SORTS, SortName
+from expenses_service.expenses.sorting import BY_AMOUNT, SORTS, SortName
 from tests import postgres
 from tests.ledger import expense
 from tests.records import record
 from tests.tokens import user_id
 
+if TYPE_CHECKING:
+    import asyncpg
+
 FIRST = date(2020, 1, 1)
 MIDNIGHT = datetime(2020, 1, 1, tzinfo=UTC)
+_DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 INDEXES = {
     "spent_on": "expenses_list",
     "amount": "expenses_amount",
@@ -98,7 +105,11 @@ async def plan(connection: AsyncConnection, filters: Filters, part: Slice) -> li
     )
     values = tuple(compiled.params[name] for name in compiled.positiontup or [])
     result = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}", values)
-    nodes = [result.scalar_one()[0]["Plan"]]
+    return every(result.scalar_one()[0]["Plan"])
+
+
+def every(root: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes = [root]
     for node in nodes:
         nodes.extend(node.get("Plans", []))
     return nodes
@@ -121,6 +132,64 @@ async def test_a_page_reads_its_own_rows_from_the_index(
         assert scan["Shared Hit Blocks"] + scan["Shared Read Blocks"] < 100
         if after is not None:
             assert "ROW(" in scan["Index Cond"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "asked"),
+    [
+        *((sort, {}) for sort in SORTS if sort not in BY_AMOUNT),
+        *((sort, {"currency": "EUR"}) for sort in BY_AMOUNT),
+        ("-amount", {"currency": "EUR", "min_amount": "0.01", "max_amount": "999999"}),
+        ("spent_on", {"from": str(FIRST), "to": "2999-12-31"}),
+        ("-created_at", {"category": "food", "kind": "expense"}),
+        ("-spent_on", {"category": "food,travel", "kind": "expense,refund"}),
+    ],
+)
+async def test_a_plan_that_knows_no_values_reads_its_own_rows_too(
+    database: Database, many: list[Expense], sort: SortName, asked: dict[str, str]
+) -> None:
+    """On the connections that such lists go by."""
+    order, filters = SORTS[sort], Filters.model_validate(asked)
+    assert is_planned_once(filters, order)
+    place = sorted((order.key(row), row.id) for row in many)[1500]
+    connection = await database.connect()
+    try:
+        for after in (None, Position(*place)):
+            nodes = await kept_plan(connection, filters, Slice(order, after, 51))
+            [scan] = [node for node in nodes if node.get("Relation Name") == "expenses"]
+            assert scan["Index Name"] == INDEXES[order.column]
+            assert "$" in scan["Index Cond"]  # it knows none
+            assert scan["Actual Rows"] == 51
+    finally:
+        await connection.close()
+
+
+async def kept_plan(
+    connection: "asyncpg.Connection[asyncpg.Record]", filters: Filters, part: Slice
+) -> list[dict[str, Any]]:
+    """Every node of the plan of a statement that is prepared, as it ran."""
+    compiled = page_statement(user_id(1), filters, part).compile(dialect=_DIALECT)
+    values = [compiled.params[name] for name in compiled.positiontup or []]
+    given = ", ".join(f"ARRAY{each}" if isinstance(each, list) else f"'{each}'" for each in values)
+    await connection.execute(f"PREPARE page AS {compiled}")
+    text = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page ({given})")
+    await connection.execute("DEALLOCATE page")
+    return every(json.loads(text)[0]["Plan"])
+
+
+@pytest.mark.parametrize(
+    ("sort", "asked"),
+    [
+        ("-created_at", {"from": str(FIRST)}),
+        ("-created_at", {"currency": "EUR"}),
+        ("spent_on", {"currency": "EUR"}),
+        ("amount", {"currency": "EUR", "to": "2999-12-31"}),
+        ("-spent_on", {"updated_since": "2020-01-01T00:00:00Z"}),
+        ("-spent_on", {"q": "taxi"}),
+    ],
+)
+def test_where_values_matter_each_list_is_planned(sort: SortName, asked: dict[str, str]) -> None:
+    assert not is_planned_once(Filters.model_validate(asked), SORTS[sort])
 
 
 @pytest.mark.parametrize("total", [False, True])

@@ -11,7 +11,7 @@ from msgspec import Struct, field, json
 from expenses_service.cache.models import Built, Reply
 from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
-from expenses_service.expenses.pages import fetch_page
+from expenses_service.expenses.pages import fetch_page, is_planned_once
 from expenses_service.expenses.repository import Page, Slice, page
 from expenses_service.expenses.schemas import ListQuery
 from expenses_service.expenses.sorting import SORTS
@@ -87,8 +87,8 @@ async def _build(
 
 
 async def _read(resources: Resources, user_id: UUID, query: ListQuery, wanted: Slice) -> Page:
-    """A search needs a transaction: it has room of its own in there."""
-    if query.q is None:
+    """A search has room of its own in a transaction; others are planned there for their values."""
+    if is_planned_once(query, wanted.sort):
         return await fetch_page(resources.direct, user_id, query, wanted)
     async with resources.database.transaction() as connection:
         return await page(connection, user_id, query, wanted)
