@@ -191,7 +191,7 @@ async def test_redis_is_not_told_who_or_from_where(settings: Settings, redis_url
             said += key + (await redis.dump(key) or b"")
             assert 0 < await redis.pttl(key) <= 3_600_000
         assert policies == {b"address", b"account", b"device", b"registration"}
-        for secret in ("ada", "example", "127.0.0.1", device, device.split(".")[0]):
+        for secret in ("ada@", "example", "127.0.0.1", device, device.split(".")[0]):
             assert secret.encode() not in said
     await redis.aclose()
 
