@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, new_client, part
+from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, eventually, new_client, part
 from infra.local.bootstrap import ROOT
 from infra.local.stack import Stack
 
@@ -78,9 +78,9 @@ def test_log_lines_are_as_agreed_and_tell_no_secret(stack: Stack) -> None:
     )  # fmt: skip
     validator = schema("log-line")
     for name in ("auth", "expenses"):
-        lines = stack.log(name).splitlines()
+        eventually(lambda name=name: stack.log(name).count(f'"user_id": "{ada.id}"') >= 2)
         requests = 0
-        for line in lines:
+        for line in stack.log(name).splitlines():
             document = json.loads(line)
             validator.validate(document)
             assert document["service"] == name
