@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     any_,
     bindparam,
+    cast,
     func,
     null,
     select,
@@ -185,7 +186,7 @@ def page_statement(user_id: UUID, filters: Filters, part: Slice) -> Select[tuple
 def _total(user_id: UUID, filters: Filters) -> ColumnElement[int]:
     """From the monthly sums where they tell it: those do not grow with the number of expenses."""
     if filters.monthly():
-        counted = select(func.coalesce(func.sum(rollups.c.n), 0))
+        counted = select(cast(func.coalesce(func.sum(rollups.c.n), 0), BigInteger))  # of NUMERIC
         return counted.where(*monthly_conditions(user_id, filters)).scalar_subquery()
     counted = select(func.count()).select_from(expenses)
     return counted.where(*conditions(user_id, filters)).scalar_subquery()
