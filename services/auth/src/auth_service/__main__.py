@@ -20,7 +20,6 @@ from auth_service.wire import Protocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateway keeps an idle connection (60 s)
 GRACEFUL_SECONDS = 30
-ACCEPTED_AT_ONCE = 16
 
 
 class DrainingServer(uvicorn.Server):
@@ -48,16 +47,6 @@ class DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def listening(config: uvicorn.Config) -> list[socket.socket]:
-    """One socket, as often as it is to accept in each turn of the event loop.
-
-    libuv accepts one connection in a turn for each that it listens on. In a flood a turn takes
-    20 to 100 ms, and of the gateway's new connections the sixteenth waited for more than a second.
-    """
-    one = config.bind_socket()
-    return [one, *(one.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
-
-
 def main() -> None:
     """Read the environment and serve until a signal comes."""
     app = create_app()
@@ -79,7 +68,7 @@ def main() -> None:
     )
     drain = float(os.environ.get("AUTH_DRAIN_SECONDS", "0"))
     with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
-        DrainingServer(config, app, drain).run(listening(config))
+        DrainingServer(config, app, drain).run()
 
 
 if __name__ == "__main__":

@@ -64,6 +64,43 @@ async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
     await passwords.close()
 
 
+async def test_who_finds_no_place_has_one_when_it_is_free_a_moment_later() -> None:
+    passwords = pool(threads=1, waiting=1)
+    gate = threading.Event()
+    at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    held = asyncio.create_task(passwords.require_room())
+    await asyncio.sleep(0.01)
+    assert not held.done()
+    gate.set()
+    await asyncio.gather(*at_work)
+    await held
+    await passwords.close()
+
+
+async def test_at_most_so_many_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves is held no more, and the next beyond is refused in the same turn of the loop."""
+    monkeypatch.setattr("auth_service.accounts.passwords.HELD_AT_ONCE", 2)
+    passwords = pool(threads=1, waiting=1)
+    gate = threading.Event()
+    at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    try:
+        for _ in range(3):
+            held = [asyncio.create_task(passwords.require_room()) for _ in range(3)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert [one.done() for one in held] == [False, False, True]
+            held[0].cancel()
+            outcomes = await asyncio.gather(*held, return_exceptions=True)
+            assert [type(one) for one in outcomes] == [asyncio.CancelledError, Busy, Busy]
+    finally:
+        gate.set()
+    await asyncio.gather(*at_work)
+    await passwords.require_room()
+    await passwords.close()
+
+
 async def test_a_thread_goes_on_without_the_event_loop() -> None:
     """As many as there are threads are at hand, and begin though the loop has no time."""
     passwords = pool(threads=2, waiting=3)

@@ -9,4 +9,4 @@ from auth_service.resources import Resources, get_resources
 
 async def place_in_line(resources: Annotated[Resources, Depends(get_resources)]) -> None:
     """Refuses whoever would be refused a turn before anything is read or asked for them."""
-    resources.passwords.require_room()
+    await resources.passwords.require_room()

@@ -15,6 +15,8 @@ from auth_service.accounts.errors import Busy
 from auth_service.deadline import at_most
 
 WAIT_SECONDS = 3.0
+HELD_SECONDS = 0.25
+HELD_AT_ONCE = 256
 NICENESS = 8
 """Of the threads, on Linux: a sixth of the event loop's share of a core that both want.
 
@@ -31,7 +33,7 @@ def _be_nice() -> None:
 
 
 class PasswordPool:
-    """At most `threads` at work and `waiting` in line; what is more is refused.
+    """At most `threads` at work and `waiting` in line; more are held for a moment and refused.
 
     There are twice as many turns as threads: whoever has one of the others is at hand, so that a
     thread that is done goes on at once. The event loop has no time for it just then, and takes two
@@ -45,6 +47,7 @@ class PasswordPool:
         )
         self._turns = asyncio.Semaphore(2 * threads)
         self._room = threads + waiting
+        self._held = 0
         self._nobody = self._hasher.hash("the password of nobody")
 
     @property
@@ -52,15 +55,27 @@ class PasswordPool:
         """The places at work and in line that nobody has."""
         return self._room
 
-    def require_room(self) -> None:
-        """Raises Busy when whoever came now would be refused a turn."""
+    async def require_room(self) -> None:
+        """Raises Busy when whoever came now would be refused a turn, and a moment later too.
+
+        Clients that come again at once would otherwise keep the event loop busy with refusals.
+        """
+        if self._room == 0 and self._held < HELD_AT_ONCE:
+            self._held += 1
+            try:
+                await asyncio.sleep(at_most(HELD_SECONDS))
+            finally:
+                self._held -= 1
+        self._require_room()
+
+    def _require_room(self) -> None:
         if self._room == 0:
             raise Busy(retry_after=1, cause="passwords: no place in line")
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """The right to the next free thread for as long as the block lasts. Raises Busy."""
-        self.require_room()
+        self._require_room()
         self._room -= 1
         try:
             await self._wait()
