@@ -76,6 +76,26 @@ def test_nothing_else_is_at_that_address(watched: Watched, path: str) -> None:
     assert watched.everything_seen() == before
 
 
+def of_go(metrics: str) -> dict[str, float]:
+    """What Go's collector is told: percent of what is in use, and bytes."""
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^go_gc_(gogc_percent|gomemlimit_bytes) (\S+)$", metrics, re.MULTILINE)
+    }
+
+
+def test_garbage_is_collected_as_seldom_as_agreed(watched: Watched) -> None:
+    assert of_go(watched.text()) == {"gogc_percent": 400, "gomemlimit_bytes": 384 * 1024**2}
+
+
+def test_an_operator_may_have_it_otherwise(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = {"GATEWAY_METRICS_ADDRESS": address, "GOGC": "50", "GOMEMLIMIT": "1GiB"}
+    with contextmanager(run_stack)(tmp_path, **settings):
+        told = of_go(PROBE.get(f"http://{address}/metrics").text)
+    assert told == {"gogc_percent": 50, "gomemlimit_bytes": 1024**3}
+
+
 def test_metrics_are_not_public_whatever_host_is_named(watched: Watched) -> None:
     for target in ("/metrics", f"http://{watched.address}/metrics", "//metrics", "/./metrics"):
         answer = exchange(watched.port, request(target, f"X-Forwarded-Host: {watched.address}"))
