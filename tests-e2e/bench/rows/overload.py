@@ -17,6 +17,8 @@ ADMITTED = 500
 TIMES = 3
 GOAL = Goal("at least", 0.80)
 REFUSED_MS = 500
+PROBES = 8
+"""Beside the load, so that some of them are refused in each round."""
 AT_PEAK = 64
 
 
@@ -58,16 +60,20 @@ def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[S
     """Good answers a second, and the 95th percentile of what a refusal takes, seen from beside the load."""
     ended = threading.Event()
     refused: list[float] = []
-    probe = threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended))
+    probes = [
+        threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended)) for _ in range(PROBES)
+    ]
     # It takes a while until so many wait.
     seconds = max(2 * site.options.seconds, 3 * flood.pause_ms // 1000)
     with running(site, site.gateway, flood, connections, seconds) as run:
-        probe.start()
+        for probe in probes:
+            probe.start()
         try:
             outcome = run.finish()
         finally:
             ended.set()
-            probe.join()
+            for probe in probes:
+                probe.join()
     if not refused:
         return sample(outcome), None
     slow = sorted(refused)[len(refused) * 95 // 100]
