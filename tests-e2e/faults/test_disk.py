@@ -88,7 +88,10 @@ def test_a_full_disk_refuses_and_loses_nothing(wires: WiredStack, dora: Person) 
 
 @contextmanager
 def logs_on_a_full_disk(stack: WiredStack, *parts: str) -> Iterator[None]:
-    """What these parts write is taken by nobody; they are started anew, before and after the block."""
+    """What these parts write is taken by nobody; they are started anew, before and after the block.
+
+    One after the other: a gateway that comes before both services has nobody who writes documents.
+    """
 
     def start_anew(change: Callable[[Path, Path], object]) -> None:
         for name in parts:
@@ -96,7 +99,6 @@ def logs_on_a_full_disk(stack: WiredStack, *parts: str) -> Iterator[None]:
             log = stack.data / f"logs/{name}.log"
             change(log, log.with_suffix(".kept"))
             stack.launch(name)
-        for name in parts:
             stack.wait_ready(name)
 
     def fill(log: Path, kept: Path) -> None:
