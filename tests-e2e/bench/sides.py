@@ -60,13 +60,12 @@ def running(site: Site, url: str, load: Load, connections: int, seconds: int) ->
 
 
 def compare(
-    site: Site, title: Title, reference: Side, subject: Side, *, goal: Goal | None,
-    most_cpu_us: float | None = None,
-) -> Line:  # fmt: skip
+    site: Site, title: Title, reference: Side, subject: Side, *, goal: Goal | None, unit: str = "req/s"
+) -> Line:
     """A line of the table; both sides run once for a second first, which does not count."""
     site.say(f"  {title.row} {title.variant}")
     reference(WARM_SECONDS)
     subject(WARM_SECONDS)
     seconds = site.options.seconds
     rounds = alternate(site.options.rounds, lambda: reference(seconds), lambda: subject(seconds))
-    return Line(title.row, title.variant, title.reference, title.subject, "req/s", rounds, goal, most_cpu_us)
+    return Line(title.row, title.variant, title.reference, title.subject, unit, rounds, goal)

@@ -29,7 +29,6 @@ def summary(line: Line) -> str:
 def _cells(line: Line) -> Sequence[str]:
     references = [one.reference for one in line.rounds]
     subjects = [one.subject for one in line.rounds]
-    goal = "reported" if line.goal is None else str(line.goal)
     return (
         line.row,
         f"{line.variant}: {line.subject} / {line.reference}",
@@ -40,7 +39,7 @@ def _cells(line: Line) -> Sequence[str]:
         _median(subjects, "p99_ms"),
         f"{line.median:.2f}" if line.rounds else "-",
         f"{min(line.ratios):.2f}-{max(line.ratios):.2f}" if line.rounds else "-",
-        goal if line.most_cpu_us is None else f"{goal}, CPU ≤ {line.most_cpu_us:g}",
+        "reported" if line.goal is None else str(line.goal),
         verdict(line),
     )
 
@@ -78,7 +77,6 @@ def _line(line: Line) -> dict[str, Any]:
         "ratio": line.median if line.rounds else None,
         "goal": None if line.goal is None else str(line.goal),
         "moonshot": None if line.goal is None else line.goal.moonshot,
-        "most_cpu_us": line.most_cpu_us,
         "verdict": verdict(line),
         "notes": line.notes,
         "rounds": [
