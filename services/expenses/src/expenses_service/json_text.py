@@ -25,12 +25,7 @@ def parse_json(body: bytes) -> object:
 def parse_text(text: str) -> object:
     """One JSON text: distinct member names, numbers by value as Decimal. Raises NotJson."""
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_distinct,
-            parse_float=Decimal,
-            parse_constant=_refuse_constant,
-        )
+        value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise NotJson(f"is not valid JSON at {where}: {error.msg}") from None
@@ -40,6 +35,7 @@ def parse_text(text: str) -> object:
         raise
     except ValueError:  # of Python's own limit on integers, in its own words
         raise NotJson("has a number of too many digits") from None
+    return value
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -53,3 +49,8 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> object:
     raise NotJson(f"is not valid JSON: {name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refuse_constant
+)

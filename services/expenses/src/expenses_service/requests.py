@@ -87,7 +87,8 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     """A dependency that gives the query as `model`: no parameter twice, none that is unknown."""
 
     async def dependency(request: Request) -> Model:
-        pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        text = request.scope["query_string"].decode("latin-1")
+        pairs = parse_qsl(text, keep_blank_values=True) if text else []
         values = dict(pairs)
         names = [name for name, _ in pairs]
         twice = [
