@@ -10,16 +10,21 @@ import pytest
 import declared
 from actors import Person
 from faults.stack import PATIENCE, WiredStack, say, wired
+from private import told
 
 MOST_SECONDS = 90.0
 
 
 @pytest.fixture(scope="session")
 def wires() -> Iterator[WiredStack]:
-    """Two replicas of each service, with a proxy between any two parts."""
+    """Two replicas of each service, with a proxy between any two parts. No log tells what is private."""
     with wired() as stack:
         declared.watch(stack.base_url)
         yield stack
+        leaks = {
+            log.name: told(log.read_text(errors="replace")) for log in (stack.data / "logs").glob("*.log")
+        }
+    assert not any(leaks.values()), leaks
 
 
 @pytest.fixture
