@@ -15,12 +15,17 @@ async def relayed(url: str, *, seconds: float = 0) -> AsyncIterator[str]:
     """
     server, over = make_url(url), asyncio.Event()
 
+    ended = asyncio.create_task(over.wait())
+
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
             writer.write(piece)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.wait([ended], timeout=seconds)
+        if over.is_set():
+            writer.transport.abort()
+            return
         far, back = await asyncio.open_connection(server.host, server.port)
         pumps = [asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(far, writer))]
         await over.wait()

@@ -23,8 +23,15 @@ WAIT_SECONDS: Final = 0.9
 class Direct:
     """At most `size` connections, made when they are needed; the last one used is used first."""
 
-    def __init__(self, connect: Callable[[], Awaitable["Connection"]], *, size: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable["Connection"]],
+        *,
+        size: int,
+        seconds: float = SECONDS,
+    ) -> None:
         self._connect = connect
+        self._seconds = seconds
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(size)
         self._waiting = 0
@@ -39,7 +46,9 @@ class Direct:
         return self._waiting * self._pace
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - what asyncpg takes
-        """The rows of a statement that commits with its end. It has 4 s, a new connection included.
+        """The rows of a statement that commits with its end.
+
+        It has `seconds` for that, a new connection included.
 
         Raises:
             Unavailable: Postgres cannot be reached, hangs, or refuses for the time being.
@@ -73,7 +82,7 @@ class Direct:
 
     async def _fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[asyncpg.Record]:
         loop = asyncio.get_running_loop()
-        ends = loop.time() + SECONDS
+        ends = loop.time() + self._seconds
         connection = self._take() or await self._connect()
         timer = loop.call_at(ends, connection.terminate)
         try:

@@ -20,8 +20,10 @@ from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
 from expenses_service.revocations.service import RevocationReader, open_reader
 from expenses_service.settings import Settings
+from expenses_service.transfer.downloads import Downloads
 
 IMPORTS = 2
+PROBE_SECONDS = 2.0  # the gateway waits 3 s for the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Resources:
     settings: Settings
     database: Database
     direct: Direct
+    probe: Direct
+    """Apart from the others: all of those in use is no reason to send traffic elsewhere."""
     epoch: Epoch
     recorder: Recorder
     versions: VersionReader
@@ -42,10 +46,14 @@ class Resources:
     cursor_key: bytes
     imports: asyncio.Semaphore
     """How many may run at a time."""
+    downloads: Downloads
 
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What must work before traffic may come; the cache is not among it, it may vanish."""
-        return {"database": self.database.ping, "keys": self._keys_are_there}
+        return {"database": self._database_answers, "keys": self._keys_are_there}
+
+    async def _database_answers(self) -> None:
+        await self.probe.fetch("SELECT 1")
 
     async def _keys_are_there(self) -> None:
         if not self.keys.ready():
@@ -62,6 +70,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
+        probe = Direct(database.connect, size=1, seconds=PROBE_SECONDS)
+        stack.push_async_callback(probe.close)
         direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
         stack.push_async_callback(direct.close)
         recorder = Recorder(direct)
@@ -88,6 +98,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             database=database,
             direct=direct,
+            probe=probe,
             epoch=Epoch(),
             recorder=recorder,
             versions=versions,
@@ -98,6 +109,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             authenticator=Authenticator(keys, settings.issuer, revocations.is_revoked),
             cursor_key=settings.cursor_key(),
             imports=asyncio.Semaphore(IMPORTS),
+            downloads=Downloads(),
         )
 
 

@@ -1,5 +1,8 @@
-"""What is no HTTP request is told in a problem document as well."""
+"""What HTTP's parser refuses is told in a problem document; who reads nothing more is cut off."""
 
+import asyncio
+import socket
+import sys
 from typing import Final
 from uuid import uuid4
 
@@ -7,16 +10,27 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from expenses_service.problems import document, respond
 
+STALLED_SECONDS: Final = 120
+"""The kernel's timer, begun anew whenever the reader takes some; to the gateway that is 64 KiB."""
+
 _DETAIL: Final = (
     "This is no HTTP/1.1 request: its method is unknown, or its target is not percent-encoded."
 )
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's own, which refuses in plain text. There is no path and no header yet to go by."""
+    """uvicorn's own, which refuses in plain text and waits for its readers for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """A reader that takes nothing keeps its answer in memory, and its place (tcp(7))."""
+        super().connection_made(transport)
+        if sys.platform == "linux":  # others have no such timer
+            milliseconds = int(STALLED_SECONDS * 1000)
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it says nothing of use
-        """Called when the parser has given up; the connection ends."""
+        """Called when the parser has given up; there is no path and no header to go by."""
         request_id = uuid4().hex
         told = respond(
             document(400, "invalid_request", _DETAIL, instance="/", request_id=request_id)

@@ -40,13 +40,12 @@ async def test_a_stopping_service_is_not_ready(app: FastAPI, anonymous: httpx.As
 
 
 async def test_what_fails_is_named(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
-    await app.state.resources.database.close()
-    app.state.resources.database.engine.pool._creator = _refuse  # noqa: SLF001 - breaks it for good
+    app.state.resources.probe._connect = _refuse  # noqa: SLF001 - breaks it for good
     answer = await anonymous.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["database"])
 
 
-def _refuse() -> None:
+async def _refuse() -> None:
     raise ConnectionRefusedError
 
 

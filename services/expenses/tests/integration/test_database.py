@@ -26,7 +26,7 @@ def server() -> Iterator[servers.Postgres]:
 @pytest.fixture
 async def own_database(server: servers.Postgres) -> AsyncIterator[Database]:
     database = Database(server.url, None, pool_size=4)
-    await asyncio.gather(*(database.ping() for _ in range(4)))
+    await asyncio.gather(*(answer(database) for _ in range(4)))
     yield database
     await database.close()
 
@@ -94,9 +94,29 @@ async def test_a_full_pool_is_unavailable(own_database: Database) -> None:
 
     holders = [asyncio.create_task(hold()) for _ in range(4)]
     await asyncio.sleep(0.1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as refused:
         await answer(own_database)
+    assert refused.value.cause == "postgres, pool: no free connection"
     await asyncio.gather(*holders)
+
+
+async def test_a_server_that_does_not_answer_is_another_cause(server: servers.Postgres) -> None:
+    async with relayed(server.url, seconds=30) as url:
+        database = Database(url, None, pool_size=1)
+        direct = Direct(database.connect, size=1)
+        refused = await asyncio.gather(
+            answer(database),
+            direct.fetch("SELECT 1"),
+            direct.fetch("SELECT 1"),
+            return_exceptions=True,
+        )
+        assert [error.cause for error in refused if isinstance(error, Unavailable)] == [
+            "postgres, pool: TimeoutError",
+            "postgres, direct: TimeoutError",
+            "postgres, direct, all in use: TimeoutError",
+        ]
+        await direct.close()
+    await database.close()
 
 
 async def test_an_error_of_ours_is_not_unavailable(own_database: Database) -> None:

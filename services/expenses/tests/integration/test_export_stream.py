@@ -138,7 +138,7 @@ async def test_a_reader_that_goes_leaves_nothing_behind(service: Service) -> Non
     for _ in range(5):
         with service.export() as response:
             response.read(BEGIN)
-    service.call("GET", PATH)
+        service.call("GET", PATH)  # answered after it is heard that the reader has gone
     assert service.files() <= before + 1
 
 

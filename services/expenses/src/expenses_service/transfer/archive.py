@@ -5,6 +5,7 @@ which counts them. All are of one moment.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from expenses_service.categories.repository import own_categories
 from expenses_service.categories.rules import Category
 from expenses_service.changes.models import LogEntry
 from expenses_service.changes.repository import changes_after, data_version
-from expenses_service.errors import Unavailable
 from expenses_service.etag import opaque_etag
 from expenses_service.resources import Resources
 from expenses_service.transfer import lines, repository, snapshots
@@ -39,17 +39,20 @@ async def archive(
 ) -> Download:
     """All that there is of the user now."""
     user_id, name = principal.user_id, f"expenses-archive-{principal.today()}.ndjson"
-    async with resources.database.transaction(seconds=snapshots.PIN_SECONDS) as connection:
-        await repository.hold_snapshot(connection)
-        seq = await data_version(connection, user_id)
-        categories = await own_categories(connection, user_id)
-        tag = opaque_etag(REPRESENTATION, "archive", user_id, seq, sorted(map(str, categories)))
-        if client_has(tag):
-            return Download(tag, name, lines.MEDIA_TYPES["ndjson"], None)
-        changes = await repository.count_changes(connection, user_id)
-        pins = await snapshots.pin(connection, repository.ever(user_id))
-    chunks = _chunks(resources, _Moment(user_id, seq, categories, pins, changes))
-    return Download(tag, name, lines.MEDIA_TYPES["ndjson"], chunks)
+    form = lines.MEDIA_TYPES["ndjson"]
+    with ExitStack() as open_:
+        open_.enter_context(resources.downloads.place(user_id))
+        async with snapshots.held(resources) as connection:
+            seq = await data_version(connection, user_id)
+            categories = await own_categories(connection, user_id)
+            tag = opaque_etag(REPRESENTATION, "archive", user_id, seq, sorted(map(str, categories)))
+            if client_has(tag):
+                return Download(tag, name, form, None)
+            changes = await repository.count_changes(connection, user_id)
+            wanted = repository.ever(user_id)
+            pins = open_.enter_context(closing(await snapshots.pin(connection, wanted)))
+        chunks = _chunks(resources, _Moment(user_id, seq, categories, pins, changes))
+        return Download(tag, name, form, chunks, open_.pop_all())
 
 
 async def _chunks(resources: Resources, moment: _Moment) -> AsyncIterator[bytes]:
@@ -73,11 +76,8 @@ async def _changes(
     """The log up to number `last`: what is in it stays as it is, so no snapshot has to be held."""
     since = 0
     while since < last:
-        try:
-            async with resources.database.transaction() as connection:
-                page = await changes_after(connection, user_id, since, snapshots.READ_AT_ONCE)
-        except Unavailable as error:
-            raise TransferCut from error
+        async with snapshots.batch(resources) as connection:
+            page = await changes_after(connection, user_id, since, snapshots.READ_AT_ONCE)
         entries = [entry for entry in page.entries if entry.seq <= last]
         if not entries:
             return

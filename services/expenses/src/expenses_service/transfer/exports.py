@@ -1,6 +1,7 @@
 """Expenses as a file: in constant memory, all from one snapshot."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, closing
 from uuid import UUID
 
 from expenses_service.authentication.models import Principal
@@ -24,18 +25,20 @@ async def export(
 ) -> Download:
     """The live expenses that pass the filters, newest day first, as they are now."""
     user_id, form = principal.user_id, query.format
-    async with resources.database.transaction(seconds=snapshots.PIN_SECONDS) as connection:
-        await repository.hold_snapshot(connection)
-        version = await data_version(connection, user_id)
-        tag = entity_tag(user_id, version, f"export?{query.canonical()}")
-        name = f"expenses-{principal.today()}.{form}"
-        if client_has(tag):
-            return Download(tag, name, MEDIA_TYPES[form], None)
-        if query.q is not None:
-            await make_room(connection)
-        wanted = repository.passing(conditions(user_id, query))
-        pins = await snapshots.pin(connection, wanted)
-    return Download(tag, name, MEDIA_TYPES[form], _chunks(resources, user_id, form, pins))
+    with ExitStack() as open_:
+        open_.enter_context(resources.downloads.place(user_id))
+        async with snapshots.held(resources) as connection:
+            version = await data_version(connection, user_id)
+            tag = entity_tag(user_id, version, f"export?{query.canonical()}")
+            name = f"expenses-{principal.today()}.{form}"
+            if client_has(tag):
+                return Download(tag, name, MEDIA_TYPES[form], None)
+            if query.q is not None:
+                await make_room(connection)
+            wanted = repository.passing(conditions(user_id, query))
+            pins = open_.enter_context(closing(await snapshots.pin(connection, wanted)))
+        chunks = _chunks(resources, user_id, form, pins)
+        return Download(tag, name, MEDIA_TYPES[form], chunks, open_.pop_all())
 
 
 async def _chunks(

@@ -1,7 +1,8 @@
 """A file as it goes out, and what is found in one that comes in."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
@@ -15,12 +16,16 @@ MAX_FAULTS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A body that is made while it is sent; `chunks` is None for a client that has it already."""
+    """A body that is made while it is sent; `chunks` is None for a client that has it already.
+
+    `open` is to be closed when it is sent, or will not be.
+    """
 
     etag: str
     name: str
     media_type: str
     chunks: AsyncIterator[bytes] | None
+    open: ExitStack = field(default_factory=ExitStack)
 
 
 class Reading(Struct, frozen=True):

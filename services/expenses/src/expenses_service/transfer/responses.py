@@ -1,10 +1,24 @@
 """How a file is sent: with validators, and under a name to save it by."""
 
+from contextlib import ExitStack
+
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from expenses_service.cache.responses import USER_DATA
 from expenses_service.transfer.models import Download
+
+
+class _File(StreamingResponse):
+    """Closes what is open for it however it ends: sent, cut, or with its reader gone."""
+
+    open: ExitStack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self.open:
+            await super().__call__(scope, receive, send)
 
 
 def sent(download: Download) -> Response:
@@ -15,4 +29,6 @@ def sent(download: Download) -> Response:
     headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
     # Not `media_type`: Starlette adds a charset to every text type, and CSV has its own parameters.
     headers["Content-Type"] = download.media_type
-    return StreamingResponse(download.chunks, headers=headers)
+    file = _File(download.chunks, headers=headers)
+    file.open = download.open
+    return file
