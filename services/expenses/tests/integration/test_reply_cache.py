@@ -2,14 +2,18 @@
 
 import asyncio
 
+import httpx
 import pytest
+import redis
 
 from expenses_service.cache.models import Built, Reply
 from expenses_service.cache.rules import entity_tag, pack, storage_key
 from expenses_service.cache.service import ReplyCache, open_replies
+from tests.expense_calls import PATH, made
 from tests.replies import ALICE, BOB, Truth, at, stored
 from tests.tokens import user_id
 from tests.valkey import Valkey
+from tests.waiting import until
 
 KEY = storage_key(ALICE, "expenses?limit=50")
 
@@ -95,6 +99,32 @@ async def test_a_value_that_was_stored_for_something_else_is_a_miss(
 ) -> None:
     valkey.client().set(KEY, pack(entity_tag(BOB, 1, "expenses?limit=50"), b"of Bob"))
     assert (await truth.read(cache)).body == b"body of 1"
+
+
+async def test_a_value_that_is_damaged_is_a_miss_and_is_stored_anew(
+    ada: httpx.AsyncClient, cache_url: str
+) -> None:
+    await made(ada)
+    with redis.Redis.from_url(cache_url) as client:
+
+        async def asked(spelling: str) -> bytes:
+            """By a target that the memory of the process does not know."""
+            answer = await ada.get(f"{PATH}?{spelling}")
+            assert answer.status_code == 200, answer.text
+            await until(lambda: whole in {None, *client.mget(client.keys("reply:*"))})
+            return answer.content
+
+        whole = None
+        body = await asked("limit=7&sort=-spent_on")
+        await until(lambda: client.dbsize() == 1)
+        [key] = client.keys("reply:*")
+        whole = client.get(key)
+        assert whole.endswith(body)
+        spellings = ["sort=-spent_on&limit=7", "limit=7", "limit=07", "limit=007", "limit=%37"]
+        damages = [whole[: len(whole) // 2], whole[:-1], whole[:20], b"", b"x" * len(whole)]
+        for spelling, damaged in zip(spellings, damages, strict=True):
+            client.set(key, damaged)
+            assert await asked(spelling) == body
 
 
 async def test_entries_do_not_stay_for_ever(

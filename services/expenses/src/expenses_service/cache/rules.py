@@ -1,13 +1,14 @@
 """How a cached reply is named, so that none is taken for one of another user, version or query."""
 
+from typing import Final
 from uuid import UUID
 
 from expenses_service.etag import opaque_etag
 
-REPRESENTATION = 1
+REPRESENTATION = 2
 """Raised by every release that changes the bytes of a cached reply."""
 
-_SEPARATOR = b"\n"
+_HEAD_BYTES: Final = len(opaque_etag()) + len(" 00000000\n")
 
 
 def entity_tag(user_id: UUID, version: int, query_key: str) -> str:
@@ -24,11 +25,19 @@ def storage_key(user_id: UUID, query_key: str) -> str:
 
 
 def pack(etag: str, body: bytes) -> bytes:
-    """The value stored: the entity tag first, so that it names user, version and query."""
-    return etag.encode() + _SEPARATOR + body
+    """The value stored: what it is of, user, version and query in one, then how long it is."""
+    return _head(etag, len(body)) + body
 
 
 def unpack(etag: str, value: bytes) -> bytes | None:
-    """The body, or None when `value` was stored for anything but `etag`."""
-    prefix = etag.encode() + _SEPARATOR
-    return value[len(prefix) :] if value.startswith(prefix) else None
+    """The body, or None when `value` was stored for anything but `etag`, or is not whole.
+
+    A checksum would cost a list 2 %: memory and the way from Redis have their own.
+    """
+    head = value[:_HEAD_BYTES]
+    body = value[_HEAD_BYTES:]
+    return body if head == _head(etag, len(body)) else None
+
+
+def _head(etag: str, length: int) -> bytes:
+    return b"%s %08x\n" % (etag.encode(), length)
