@@ -71,12 +71,14 @@ async def test_while_a_large_one_is_parsed_others_are_served(ada: httpx.AsyncCli
 async def test_a_parser_that_is_killed_takes_nothing_with_it(
     ada: httpx.AsyncClient, database: Database
 ) -> None:
-    task = asyncio.create_task(sent(ada, BIG))
+    task = asyncio.create_task(sent(ada, BIG, Idempotency_Key="once"))
     os.kill(await parser_seen(), signal.SIGKILL)
     response = await task
-    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert response.headers["retry-after"] == "10"
     assert await listed(ada) == []
-    assert await imported(ada, many(3)) == done(created=3)
+    again = await sent(ada, BIG, Idempotency_Key="once")
+    assert (again.status_code, again.json()) == (200, done(created=20_000))
     async with database.transaction() as connection:
         assert tuple((await connection.execute(text(DIFFERENCES))).one()) == (0, 0, 0, 0)
 

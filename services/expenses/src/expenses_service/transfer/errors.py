@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from expenses_service.errors import Unavailable
+
 
 class Fault(Struct, frozen=True, omit_defaults=True):
     """What is wrong with a row: the line on which it begins, and a pointer into it (RFC 6901)."""
@@ -29,5 +31,7 @@ class FileRefused(Exception):
         super().__init__(*(fault.code for fault in faults))
 
 
-class ParserFailed(Exception):
-    """The process that parses a file ended without saying what it found."""
+class ParserFailed(Unavailable):
+    """The process that parses a file ended without saying what it found; nothing is done yet."""
+
+    default_detail = "Reading the file was broken off, and nothing was imported: try again soon."

@@ -51,7 +51,8 @@ async def run(resources: Resources, job: Job, keyed: KeyedRequest | None) -> Ans
 
     Raises:
         ValidationFailed: the file cannot be read, or rows are not valid and it shall be whole.
-        Unavailable: too many imports run, or the user's other writes hold this one up.
+        Unavailable: too many imports run, the user's other writes hold this one up, or the process
+            that parses it was killed.
         IdempotencyKeyReused, IdempotencyInProgress: see there.
 
     """

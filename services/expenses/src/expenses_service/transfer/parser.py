@@ -58,8 +58,8 @@ async def _apart(spool: Spool, form: Format, today: date, take: Taker) -> Readin
     try:
         await take(_chunks(process.stdout))
         words = await said
-        if await process.wait():
-            raise ParserFailed
+        if status := await process.wait():
+            raise ParserFailed(retry_after=10, cause=f"parser: exit status {status}")
         return json.decode(words, type=Reading)
     finally:
         said.cancel()
