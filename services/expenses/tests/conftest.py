@@ -12,6 +12,8 @@ import httpx
 import pytest
 import redis
 from fastapi import FastAPI
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from expenses_service.app import create_app
 from expenses_service.database import Database
@@ -23,6 +25,12 @@ from tests.tokens import SigningKey, access_claims, key_set, user_id
 from tests.valkey import Valkey
 
 BASE_URL = "http://localhost:8080"
+
+# How long an example takes, of 200 ms by default, says how busy the machine is.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
