@@ -14,8 +14,6 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import text
-from sqlalchemy.pool import QueuePool
 
 from expenses_service import wire
 from expenses_service.app import create_app
@@ -24,7 +22,6 @@ from expenses_service.settings import Settings
 from expenses_service.transfer import snapshots
 from expenses_service.transfer.downloads import AT_WORK, OPEN, OPEN_EACH, Downloads
 from expenses_service.transfer.errors import TransferCut
-from tests.conftest import running
 from tests.expense_calls import ADA, DRAFT, PATH, made
 from tests.integration.test_process import served
 from tests.records import flood
@@ -207,24 +204,3 @@ async def test_a_reader_that_takes_nothing_any_more_is_cut_off(
         connection.close()
         server.should_exit = True
         await task
-
-
-async def test_with_all_connections_in_use_it_is_ready(
-    settings: Settings,
-) -> None:
-    async with running(settings.model_copy(update={"database_pool_size": 2})) as app:
-        database = app.state.resources.database
-
-        async def hold() -> None:
-            async with database.transaction() as connection:
-                await connection.execute(text("SELECT pg_sleep(3)"))
-
-        holders = [asyncio.create_task(hold()) for _ in range(2)]
-        pool = database.engine.pool
-        assert isinstance(pool, QueuePool)
-        await until(lambda: pool.checkedout() == 2)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-            assert (await client.get("/readyz")).status_code == 200
-        assert not any(holder.done() for holder in holders)
-        await asyncio.gather(*holders)

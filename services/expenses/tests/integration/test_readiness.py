@@ -1,0 +1,74 @@
+"""Ready as long as Postgres answers, however much is asked of it."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
+
+from expenses_service.settings import Settings
+from tests import postgres as servers
+from tests.conftest import client_of, running
+from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[servers.Postgres]:
+    server = servers.Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+async def app(server: servers.Postgres, settings: Settings) -> AsyncIterator[FastAPI]:
+    own = {"database_url": server.url, "database_password_file": None, "database_pool_size": 2}
+    async with running(settings.model_copy(update=own)) as app:
+        yield app
+
+
+async def failing(client: httpx.AsyncClient) -> list[str]:
+    answer = await client.get("/readyz")
+    return [] if answer.status_code == 200 else list(answer.json()["failing"])
+
+
+async def test_with_all_connections_in_use_it_is_ready(app: FastAPI) -> None:
+    database = app.state.resources.database
+
+    async def hold() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT pg_sleep(3)"))
+
+    holders = [asyncio.create_task(hold()) for _ in range(2)]
+    pool = database.engine.pool
+    assert isinstance(pool, QueuePool)
+    await until(lambda: pool.checkedout() == 2)
+    async with client_of(app) as client:
+        assert await failing(client) == []
+    assert not any(holder.done() for holder in holders)
+    await asyncio.gather(*holders)
+
+
+async def test_a_server_that_is_away_or_hangs_is_named_in_time(
+    app: FastAPI, server: servers.Postgres
+) -> None:
+    async with client_of(app) as client:
+        assert await failing(client) == []
+        server.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            answers = await asyncio.gather(*(failing(client) for _ in range(3)))
+            assert time.monotonic() - began < 3  # what the gateway waits for one
+        finally:
+            server.signal(signal.SIGCONT)
+        assert answers == [["database"]] * 3
+        assert await failing(client) == []
+        server.stop()
+        assert await failing(client) == ["database"]
+        server.start()
+        assert await failing(client) == []
