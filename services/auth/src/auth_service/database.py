@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import structlog
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -16,6 +16,7 @@ from auth_service.deadline import at_most
 from auth_service.errors import Unavailable
 
 CONNECT_SECONDS = 2.0
+WAIT_SECONDS = 2.0  # for a free connection; less than for all of it, so that the log says which
 CHECKOUT_SECONDS = 2.5
 TRANSACTION_SECONDS = 3.5
 POOL_SIZE = 16
@@ -55,7 +56,7 @@ class Database:
             database_url(url, password),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=CHECKOUT_SECONDS,
+            pool_timeout=WAIT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
             connect_args={"timeout": CONNECT_SECONDS},
@@ -101,11 +102,6 @@ class Database:
             database=url.database,
             timeout=CONNECT_SECONDS,
         )
-
-    async def ping(self) -> None:
-        """Raises Unavailable."""
-        async with self.transaction(seconds=CONNECT_SECONDS) as connection:
-            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close the pool."""
@@ -161,7 +157,10 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, PoolTimeoutError):
         return "no free connection"
     origin = getattr(error, "orig", None) or error
-    return sqlstate(error) or type(origin.__cause__ or origin).__name__
+    cause = origin.__cause__
+    if cause is None or isinstance(cause, asyncio.CancelledError):  # by which a timeout works
+        cause = origin
+    return sqlstate(error) or type(cause).__name__
 
 
 def _is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:

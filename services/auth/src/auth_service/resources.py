@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import Request
 
@@ -11,7 +12,7 @@ from auth_service.accounts.passwords import PasswordPool
 from auth_service.cookies import CookieProfile
 from auth_service.database import Database
 from auth_service.devices import Devices
-from auth_service.direct import Direct
+from auth_service.direct import Direct, Statement
 from auth_service.events.cursors import Cursors
 from auth_service.housekeeping import keep_house
 from auth_service.keys.service import KeyStore
@@ -21,6 +22,8 @@ from auth_service.throttles.repository import ThrottleStore
 from auth_service.throttles.service import Throttle
 from auth_service.tokens.exchange import Exchange
 
+_PROBE: Final = Statement("SELECT 1", ())
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -29,6 +32,8 @@ class Resources:
     settings: Settings
     database: Database
     direct: Direct
+    probe: Direct
+    """Apart from the others: all of those in use is no reason to send traffic elsewhere."""
     sessions: SessionStore
     keys: KeyStore
     passwords: PasswordPool
@@ -40,7 +45,10 @@ class Resources:
 
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What must work before traffic may come; signing out works without the sessions' Redis."""
-        return {"database": self.database.ping, "keys": self.keys.ready}
+        return {"database": self._database_answers, "keys": self.keys.ready}
+
+    async def _database_answers(self) -> None:
+        await self.probe.fetch(_PROBE, {})
 
 
 @asynccontextmanager
@@ -54,6 +62,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
+        probe = Direct(database.connect, size=1)
+        stack.push_async_callback(probe.close)
         direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
         stack.push_async_callback(direct.close)
         redis = connect(settings.redis_url, settings.redis_password())
@@ -76,6 +86,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             database=database,
             direct=direct,
+            probe=probe,
             sessions=sessions,
             keys=keys,
             passwords=passwords,

@@ -1,10 +1,13 @@
 """What every route promises: problem documents, request ids, health, limits."""
 
+from contextlib import AsyncExitStack
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from auth_service.database import POOL_SIZE, Database
 from auth_service.errors import Unavailable
 from tests.actors import client_of
 
@@ -31,6 +34,20 @@ async def test_it_lives_and_is_ready(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/readyz")).status_code == 200
 
 
+async def test_with_all_connections_in_use_it_is_ready(
+    app: FastAPI, anonymous: httpx.AsyncClient
+) -> None:
+    database: Database = app.state.resources.database
+    async with AsyncExitStack() as held:
+        for _ in range(POOL_SIZE):
+            await held.enter_async_context(database.transaction())
+        assert (await anonymous.get("/readyz")).status_code == 200
+        with pytest.raises(Unavailable) as refused:
+            async with database.transaction():
+                pass
+        assert refused.value.cause == "postgres: no free connection"
+
+
 async def test_a_stopping_service_is_not_ready(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
     app.state.stopping = True
     answer = await anonymous.get("/readyz")
@@ -40,13 +57,12 @@ async def test_a_stopping_service_is_not_ready(app: FastAPI, anonymous: httpx.As
 
 
 async def test_what_fails_is_named(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
-    await app.state.resources.database.close()
-    app.state.resources.database.engine.pool._creator = _refuse  # noqa: SLF001 - breaks it for good
+    app.state.resources.probe._connect = _refuse  # noqa: SLF001 - breaks it for good
     answer = await anonymous.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["database"])
 
 
-def _refuse() -> None:
+async def _refuse() -> None:
     raise ConnectionRefusedError
 
 

@@ -24,7 +24,7 @@ def server() -> Iterator[servers.Postgres]:
 @pytest.fixture
 async def own_database(server: servers.Postgres) -> AsyncIterator[Database]:
     database = Database(server.url, None, pool_size=4)
-    await asyncio.gather(*(database.ping() for _ in range(4)))
+    await asyncio.gather(*(answer(database) for _ in range(4)))
     yield database
     await database.close()
 
