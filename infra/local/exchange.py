@@ -13,7 +13,8 @@ from infra.local.compose import Compose, Container
 from infra.local.failure import Failure
 
 MOVE_SECONDS = 60.0  # each look takes the engine a second, and several when the machine is busy
-SETTLE_SECONDS = 3.0  # as rollout.SETTLE_SECONDS: what the gateway took before it moved
+# As rollout.TRIAL_SECONDS; what the gateway took before it moved is done long before.
+TRIAL_SECONDS = 10.0
 
 # From inside, where no published port and no proxy is in between; with TLS, whatever the certificate.
 ASK = """
@@ -43,21 +44,40 @@ def rollout(compose: Compose, service: str, say: Callable[[str], None]) -> None:
         compose.run(*scale, f"{service}=2", service)
         (new,) = [one for one in _running(compose, service) if one.id != old[0].id]
         _move(compose, service, new.name)
-    except Failure:
+        say(f"The old {service} finishes what it has begun …")
+        _watch(compose, new)
+    except Failure as failure:
         _move(compose, service, old[0].name)
-        _remove(compose, [one for one in _running(compose, service) if one.id != old[0].id])
+        _remove(compose, [one for one in _all(compose, service) if one.id != old[0].id])
         _move(compose, service, service)
-        raise
-    say(f"The old {service} finishes what it has begun …")
-    time.sleep(SETTLE_SECONDS)
+        raise Failure(f"{failure}\nThe old {service} serves, as before.") from None
     _remove(compose, old)
     compose.run(*scale, f"{service}=1", service)
     _move(compose, service, service)
     say(f"{service} is replaced.")
 
 
+def _all(compose: Compose, service: str) -> Sequence[Container]:
+    return [one for one in compose.list() if one.service == service]
+
+
 def _running(compose: Compose, service: str) -> Sequence[Container]:
-    return [one for one in compose.list() if one.service == service and one.state == "running"]
+    return [one for one in _all(compose, service) if one.state == "running"]
+
+
+def _watch(compose: Compose, new: Container) -> None:
+    """Wait; all along it has to run and be healthy. Raises Failure with the end of its log."""
+    end = time.monotonic() + TRIAL_SECONDS
+    while True:
+        now = [(one.state, one.health) for one in compose.list() if one.id == new.id]
+        if now not in ([("running", "healthy")], [("running", "")]):
+            how = ", ".join(now[0]).rstrip(", ") if now else "gone"
+            said = compose.run("logs", "--no-color", "--tail", "15", new.service).splitlines()
+            own = [line for line in said if new.name.endswith(line.partition(" ")[0])]
+            raise Failure("\n".join([f"{new.name} is not healthy any more ({how}); its log ends:", *own]))
+        if time.monotonic() > end:
+            return
+        time.sleep(0.5)
 
 
 def _remove(compose: Compose, containers: Sequence[Container]) -> None:

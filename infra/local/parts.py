@@ -52,11 +52,16 @@ class Place:
     tls: bool = False
     replicas: Mapping[str, Sequence[int]] = field(default_factory=dict)
     releases: Mapping[str, Path] = field(default_factory=dict)
-    """The tree of the release that a service is of, if not of this one."""
+    """The tree of the release that a service, or the gateway, is of, if not of this one."""
 
     def code(self, service: str) -> Path:
         """The folder of a service's code, with its environment in it."""
         return self.releases.get(service, ROOT) / "services" / service
+
+    @property
+    def gateway(self) -> Path:
+        """The folder of the gateway's files."""
+        return self.releases.get("gateway", ROOT) / "gateway"
 
     @property
     def secrets(self) -> Path:
@@ -199,7 +204,7 @@ def _gateway(place: Place) -> Part:
         environment["TLS_CERT_FILE"] = str(place.certificate)
         environment["TLS_KEY_FILE"] = str(place.certificate.with_name("key.pem"))
     ready = lambda: answers(f"{place.origin}/healthz")  # noqa: E731 - as above
-    return Part("gateway", [str(ROOT / "gateway/start")], ready, environment)
+    return Part("gateway", [str(place.gateway / "start")], ready, environment)
 
 
 def get(url: str | urllib.request.Request, seconds: float) -> HTTPResponse:

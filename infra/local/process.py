@@ -33,6 +33,7 @@ kill "$watch" 2>/dev/null
 exit "$status"
 """
 STOP_SECONDS = 30.0
+LAST_BYTES = 64 * 1024  # more than the lines that anybody is shown
 
 
 class Process:
@@ -48,6 +49,7 @@ class Process:
         self._pid_file.unlink(missing_ok=True)
         stop_name = stop.name.removeprefix("SIG")
         with log.open("ab") as output:
+            self._begins = output.tell()  # its log may have the lines of one before it
             self._guard = subprocess.Popen(
                 ["/bin/sh", "-c", GUARD, "guard", stop_name, str(self._pid_file), *command],
                 stdin=subprocess.PIPE, stdout=output, stderr=output,
@@ -94,8 +96,15 @@ class Process:
         self._pid_file.with_suffix(".started").unlink(missing_ok=True)
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        """The end of what it has written to its log."""
+        try:
+            with self.log.open("rb") as written:
+                size = written.seek(0, os.SEEK_END)
+                begins = self._begins if self._begins <= size else 0  # it was cut meanwhile
+                written.seek(max(begins, size - LAST_BYTES))
+                lines = written.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            lines = [f"{self.log} was removed"]
         return "\n".join(f"  | {line}" for line in lines[-count:])
 
 

@@ -6,84 +6,87 @@ the service's own port is replaced, and the gateway moves back: every address th
 
 import argparse
 import os
-import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request
 
 from infra.local import bootstrap, control, exchange, operate
 from infra.local.bootstrap import ROOT
 from infra.local.compose import Compose
 from infra.local.failure import Failure
-from infra.local.parts import Place, build, get
+from infra.local.moves import move
 from infra.local.stack import SERVICES, Stack
 
-MOVE_SECONDS = 10.0
-# A request that the gateway took before it moved may still have to reach the old one: the same time
-# that a container waits on SIGTERM (…_DRAIN_SECONDS).
+# So long the new release has to serve before the one that could take over again is ended.
+TRIAL_SECONDS = 10.0
+# A request that the gateway took before it moved may still have to reach the one it moved from: the same
+# time that a container waits on SIGTERM (…_DRAIN_SECONDS).
 SETTLE_SECONDS = 3.0
 
 
 def rollout(stack: Stack, service: str, say: Callable[[str], None]) -> None:
-    """Replace `service`; when the new one does not become ready, the old one goes on. Raises Failure."""
+    """Replace `service`; whatever fails on the way, one that serves goes on. Raises Failure."""
     if not bootstrap.is_current(ROOT / "services" / service):
         raise Failure(f"services/{service} needs other packages than it runs with: stop it and make run.")
     stack.migrate(service)
-    if not stack.spare(service):
-        say(f"Starting the new {service} …")
-        _start(stack.start_spare, stack.stop_spare, service)
-    _move(stack, service, stack.spare(service) or stack.place)
-    say(f"The old {service} finishes what it has begun …")
-    time.sleep(SETTLE_SECONDS)
+    say(f"Starting the new {service} …")
+    _to_spare(stack, service, say)
     stack.stop(service)
-    _start(stack.start, stack.stop, service)  # should this one fail, the one beside it goes on
-    _move(stack, service, stack.place)
-    time.sleep(SETTLE_SECONDS)
+    _to_own_port(stack, service)
     stack.stop_spare(service)
     say(f"{service} is replaced.")
 
 
-def _start(start: Callable[[str], None], stop: Callable[[str], None], service: str) -> None:
-    """Leave nothing behind of one that does not become ready: a part that has ended stops the stack."""
+def _to_spare(stack: Stack, service: str, say: Callable[[str], None]) -> None:
+    """One of the new release serves on a port of its own, and the old one has nothing to do any more."""
+    spare = f"{service}-next"
     try:
-        start(service)
-    except Failure:
-        stop(service)
-        raise
+        if not stack.has(spare):  # else an earlier rollout ended half-way
+            stack.start_spare(service)
+        move(stack, service, spare)
+        say(f"The old {service} finishes what it has begun …")
+        _watch(stack, spare, TRIAL_SECONDS)
+    except (Failure, OSError) as failure:
+        if not stack.has(service):
+            raise
+        _back(stack, service, service, failure)
+        stack.stop_spare(service)
+        raise Failure(f"{failure}\nThe old {service} serves, as before.") from None
 
 
-def _move(stack: Stack, service: str, to: Place) -> None:
-    """Have the gateway send what it gets for `service` there, and see that it does. Raises Failure."""
-    environment = {**build("gateway", stack.place).environment, f"{service.upper()}_URL": to.url(service)}
-    subprocess.run([str(ROOT / "gateway/start"), "servers"], env=environment, check=True)
-    deadline = time.monotonic() + MOVE_SECONDS
-    while not _arrives(stack, service, to):
-        if time.monotonic() > deadline:
-            raise Failure(f"The gateway does not send to {to.url(service)}; what was there goes on.")
-        time.sleep(0.1)
-
-
-def _arrives(stack: Stack, service: str, at: Place) -> bool:
-    """Whether a request comes out at `at`, by the gateway's own log, which names it and the server."""
-    name = f"rollout-{secrets.token_hex(8)}"
-    request = Request(
-        f"{stack.base_url}/api/v1/{service}/openapi.json", method="HEAD", headers={"X-Request-ID": name}
-    )
+def _to_own_port(stack: Stack, service: str) -> None:
+    """Another one of the new release serves where others expect the service."""
     try:
-        get(request, MOVE_SECONDS).close()
-    except HTTPError as error:
-        error.close()
-        return False
-    server = f'"ServiceAddr":"{at.url(service).removeprefix("http://")}"'
-    for _ in range(20):
-        if lines := [line for line in stack.log("gateway").splitlines() if name in line]:
-            return server in lines[0]
-        time.sleep(0.1)
-    return False
+        stack.start(service)
+        move(stack, service, service)
+        _watch(stack, service, SETTLE_SECONDS)
+    except (Failure, OSError) as failure:
+        _back(stack, service, f"{service}-next", failure)
+        stack.stop(service)
+        raise Failure(
+            f"{failure}\nThe new one beside it, {service}-next, serves; {service} itself does not run:"
+            f" make rollout SVC={service} goes on from here."
+        ) from None
+
+
+def _back(stack: Stack, service: str, name: str, failure: Exception) -> None:
+    """Undo a move that may have been made; where that fails too, both go on as they are. Raises Failure."""
+    try:
+        move(stack, service, name)
+    except (Failure, OSError) as another:
+        raise Failure(f"{failure}\n{another}\nmake status says what runs.") from None
+
+
+def _watch(stack: Stack, name: str, seconds: float) -> None:
+    """Wait; all along it has to be alive and ready. Raises Failure."""
+    end = time.monotonic() + seconds
+    while not (trouble := stack.trouble(name)):
+        if time.monotonic() > end:
+            return
+        time.sleep(0.2)
+    raise Failure(trouble)
 
 
 def main() -> int:

@@ -181,6 +181,14 @@ class Stack:
         """Whether a part was started, and not stopped since."""
         return name in self._running
 
+    def trouble(self, name: str) -> str:
+        """What is wrong with a part that was ready, and the end of its log; empty while it is well."""
+        process = self._running[name]
+        if process.alive() and self.build(name).ready():
+            return ""
+        what = "is not ready any more" if process.alive() else f"has ended {process.end}"
+        return f"{name} {what}; its log {process.log} ends:\n{process.last_lines()}"
+
     def start(self, name: str) -> None:
         """Start a part and wait until it is ready."""
         self.launch(name)

@@ -26,7 +26,9 @@ with (here / "asked").open("a") as asked:
     asked.write(said.replace(chr(10), " ") + chr(10))
 if words[0] == "ps":
     for name in state["rows"]:
-        row = dict(ID=name, Name=f"x-{{name}}", Service=name[:-2], State="running", Health="healthy")
+        how = state["health"].get(name) if state["moved"] else None
+        how = how or ["running", "healthy"]
+        row = dict(ID=name, Name=f"x-{{name}}", Service=name[:-2], State=how[0], Health=how[1])
         print(json.dumps(row))
 elif words[0] == "up" and "--scale" in words:
     if state["breaks"]:
@@ -38,6 +40,7 @@ elif words[0] == "stop" and words[1] in state["rows"]:
     state["rows"].remove(words[1])
 elif "servers" in words:
     state["host"] = words[words.index("-e") + 1].partition("//")[2]
+    state["moved"] = state["moved"] or "-2:" in state["host"]
 elif "import ssl" in said:
     state["log"].append(words[-1] + ' "ServiceAddr":"' + state["host"] + '"')
 elif words[0] == "logs":
@@ -66,7 +69,7 @@ class Engine:
         program.chmod(0o700)
         self.compose = Compose((str(program),))
         self.state(rows=["expenses-1", "auth-1", "gateway-1"], host="", log=[], held=False, breaks=False)
-        self.state(snapshot=SNAPSHOT.hex())
+        self.state(snapshot=SNAPSHOT.hex(), health={}, moved=False)
 
     def state(self, **change: object) -> dict[str, object]:
         file = self.folder / "state"
@@ -88,7 +91,7 @@ def engine(tmp_path: Path) -> Engine:
 def test_a_container_is_replaced_and_the_name_of_both_leads_nowhere_meanwhile(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(exchange, "TRIAL_SECONDS", 0.0)
     exchange.rollout(engine.compose, "expenses", print)
     steps = ("build", "expenses-migrate", "http://x-expenses-1:8000", "expenses=2",
              "http://x-expenses-2:8000", "stop expenses-1", "rm expenses-1", "expenses=1",
@@ -103,6 +106,20 @@ def test_a_new_container_that_fails_leaves_the_old_one(engine: Engine) -> None:
         exchange.rollout(engine.compose, "expenses", print)
     assert engine.state()["rows"] == ["expenses-1", "auth-1", "gateway-1"]
     assert engine.state()["host"] == "expenses:8000"
+
+
+@pytest.mark.parametrize("how", [("restarting", ""), ("running", "unhealthy")])
+def test_a_new_container_that_does_not_stay_healthy_leaves_the_old_one(
+    engine: Engine, how: tuple[str, str]
+) -> None:
+    engine.state(health={"expenses-2": how})  # from when the gateway sends there
+    with pytest.raises(Failure, match=r"x-expenses-2 is not healthy any more (.*)\nThe old expenses serves"):
+        exchange.rollout(engine.compose, "expenses", print)
+    assert engine.state()["rows"] == ["expenses-1", "auth-1", "gateway-1"]
+    assert engine.state()["host"] == "expenses:8000"
+    assert list(engine.asked("http://x-expenses-2:8000", "stop expenses-2")) == [
+        "http://x-expenses-2:8000", "stop expenses-2",
+    ]  # fmt: skip
 
 
 def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
