@@ -71,8 +71,10 @@ class Control:
         try:
             request = json.loads(connection.makefile("rb").readline())
             self._handlers[request["do"]](request, say)
-        except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError) as failure:
-            return str(failure) if isinstance(failure, Failure) else repr(failure)
+        except Failure as failure:
+            return str(failure)
+        except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+            return f"It broke off ({type(error).__name__}: {error}); make status says what runs."
         return ""
 
 

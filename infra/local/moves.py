@@ -3,17 +3,32 @@
 import os
 import secrets
 import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request
 
+from infra.local import servers
+from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
-from infra.local.parts import build, get
+from infra.local.parts import Place, base_environment, build, get
 from infra.local.process import runs
 from infra.local.stack import Stack
 
 MOVE_SECONDS = 10.0
+
+
+def check(place: Place) -> None:
+    """See that the gateway's files, which a move gives to it, are whole. Raises Failure with which is not."""
+    command = [sys.executable, str(ROOT / "gateway/check.py"), str(place.gateway)]
+    environment = {**base_environment(place.data), "TRAEFIK_BIN": str(servers.TRAEFIK)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(
+            f"The gateway's files in {place.gateway} cannot be used, and nothing was changed:\n"
+            f"{done.stderr.strip()}"
+        )
 
 
 def move(stack: Stack, service: str, name: str) -> None:

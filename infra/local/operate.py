@@ -19,9 +19,11 @@ SERVICES = ("auth", "expenses")
 def publish(place: Place) -> None:
     """Leave word of a stack's ports for those who look for it."""
     file = _place_file(place.data)
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+    part = file.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
         json.dump({"ports": dict(place.ports), "tls": place.tls}, opened)
+    part.replace(file)
 
 
 def find(data: Path) -> Place:
@@ -32,7 +34,10 @@ def find(data: Path) -> Place:
     try:
         said = json.loads(_place_file(data).read_text())
     except (OSError, ValueError):
-        raise Failure(f"The stack on {data} has only begun to start: try again when it is ready.") from None
+        raise Failure(
+            f"{_place_file(data)} does not tell where the stack's parts listen: either it has only begun to"
+            " start, then try again, or the file was removed, then stop it with Ctrl-C and make run."
+        ) from None
     return Place(data, said["ports"], said["tls"])
 
 

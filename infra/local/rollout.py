@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local import bootstrap, control, exchange, operate
+from infra.local import bootstrap, control, exchange, moves, operate
 from infra.local.bootstrap import ROOT
 from infra.local.compose import Compose
 from infra.local.failure import Failure
-from infra.local.moves import move
 from infra.local.stack import SERVICES, Stack
 
 # So long the new release has to serve before the one that could take over again is ended.
@@ -30,6 +29,7 @@ def rollout(stack: Stack, service: str, say: Callable[[str], None]) -> None:
     """Replace `service`; whatever fails on the way, one that serves goes on. Raises Failure."""
     if not bootstrap.is_current(ROOT / "services" / service):
         raise Failure(f"services/{service} needs other packages than it runs with: stop it and make run.")
+    moves.check(stack.place)
     stack.migrate(service)
     say(f"Starting the new {service} …")
     _to_spare(stack, service, say)
@@ -45,7 +45,7 @@ def _to_spare(stack: Stack, service: str, say: Callable[[str], None]) -> None:
     try:
         if not stack.has(spare):  # else an earlier rollout ended half-way
             stack.start_spare(service)
-        move(stack, service, spare)
+        moves.move(stack, service, spare)
         say(f"The old {service} finishes what it has begun …")
         _watch(stack, spare, TRIAL_SECONDS)
     except (Failure, OSError) as failure:
@@ -60,7 +60,7 @@ def _to_own_port(stack: Stack, service: str) -> None:
     """Another one of the new release serves where others expect the service."""
     try:
         stack.start(service)
-        move(stack, service, service)
+        moves.move(stack, service, service)
         _watch(stack, service, SETTLE_SECONDS)
     except (Failure, OSError) as failure:
         _back(stack, service, f"{service}-next", failure)
@@ -74,7 +74,7 @@ def _to_own_port(stack: Stack, service: str) -> None:
 def _back(stack: Stack, service: str, name: str, failure: Exception) -> None:
     """Undo a move that may have been made; where that fails too, both go on as they are. Raises Failure."""
     try:
-        move(stack, service, name)
+        moves.move(stack, service, name)
     except (Failure, OSError) as another:
         raise Failure(f"{failure}\n{another}\nmake status says what runs.") from None
 

@@ -6,7 +6,6 @@ Used by `make run` and, as a library, by the end-to-end tests:
         stack.base_url; stack.stop("cache"); stack.start("cache"); stack.signal("cache", SIGSTOP)
 """
 
-import fcntl
 import os
 import shutil
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from infra.local import operate, ports, servers
+from infra.local import folder, operate, ports, servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 from infra.local.parts import HOST, ORDER, PORTS, Part, Place, base_environment, build
@@ -40,10 +39,10 @@ class Stack:
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
         self.places: dict[str, Place] = {}  # of parts that see another place than the stack's own
-        self._make_folders()
-        self._hold()
+        folder.make(self.data)
+        self._lock = folder.hold(self.data)
         end_leftovers(self._run_folder, self.data)
-        self._keep_logs_short()
+        folder.keep_logs_short(self.data)
         self.place = Place(self.data, ports.reserve(PORTS, port), tls)
         operate.publish(self.place)
 
@@ -55,37 +54,6 @@ class Stack:
     @property
     def _run_folder(self) -> Path:
         return self.data / "run"
-
-    def _make_folders(self) -> None:
-        try:
-            self.data.mkdir(mode=0o711, parents=True, exist_ok=True)
-            for name in ("run", "logs"):
-                (self.data / name).mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise Failure(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
-
-    def _hold(self) -> None:
-        """One stack a data folder; the lock goes with the process, however it ends."""
-        try:
-            self._lock = (self._run_folder / "lock").open("a+")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            pid = self._lock.read().strip()
-            raise Failure(
-                f"Already running on {self.data} (process {pid}): stop it with Ctrl-C there,"
-                " or give another folder and port: make run DATA=… PORT=…"
-            ) from None
-        except OSError as error:
-            raise Failure(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
-
-    def _keep_logs_short(self) -> None:
-        """The last run's logs are kept as `.1`."""
-        for log in (self.data / "logs").glob("*.log"):
-            log.replace(log.with_suffix(".log.1"))
 
     # --- all of it ---------------------------------------------------------------------------------
 
@@ -232,12 +200,19 @@ class Stack:
         """Start a second one on a free port, and wait until it is ready."""
         own = {**self.place.ports, service: ports.free()}
         self.places[f"{service}-next"] = replace(self.place, ports=own)
+        self._tell_ports()
         self.start(f"{service}-next")
 
     def stop_spare(self, service: str) -> None:
         """Stop it in good order, if it runs."""
         self.stop(f"{service}-next")
         self.places.pop(f"{service}-next", None)
+        self._tell_ports()
+
+    def _tell_ports(self) -> None:
+        """Where everything listens, for commands that look for it."""
+        beside = {f"{one}-next": place.ports[one] for one in SERVICES if (place := self.spare(one))}
+        operate.publish(replace(self.place, ports={**self.place.ports, **beside}))
 
     # --- steps -------------------------------------------------------------------------------------
 
@@ -260,28 +235,26 @@ class Stack:
 
     def migrate(self, name: str, database: str | None = None) -> None:
         """Bring a service's database, or another in its place, to the schema of its release."""
-        folder, prefix = self.place.code(name), f"{name.upper()}_MIGRATION_DATABASE"
+        code, prefix = self.place.code(name), f"{name.upper()}_MIGRATION_DATABASE"
         port = self.place.ports["postgres"]
         environment = {
             f"{prefix}_URL": f"postgresql://{name}_owner@{HOST}:{port}/{database or name}",
             f"{prefix}_PASSWORD_FILE": str(self.place.secrets / f"{name}-migrate/database_password"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [str(folder / ".venv/bin/python"), "-m", "alembic", "upgrade", "head"]
-        self._step(f"migrate-{name}", command, environment, folder)
+        command = [str(code / ".venv/bin/python"), "-m", "alembic", "upgrade", "head"]
+        self._step(f"migrate-{name}", command, environment, code)
 
     def _seed(self) -> None:
         python = str(ROOT / "infra/local/.venv/bin/python")
         urls = ["--auth", self.place.url("auth"), "--expenses", self.place.url("expenses")]
         self._step("demo", [python, str(ROOT / "infra/demo/seed.py"), *urls], {})
 
-    def _step(
-        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path = ROOT
-    ) -> str:
+    def _step(self, name: str, command: list[str], environment: Mapping[str, str], where: Path = ROOT) -> str:
         """Run something that ends; what it said, which is shown at once only if it failed."""
         done = subprocess.run(
             command,
-            cwd=folder,
+            cwd=where,
             env=base_environment(self.data) | dict(environment),
             capture_output=True,
             text=True,

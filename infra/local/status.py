@@ -4,6 +4,8 @@ ready        it answers, and says that it may have traffic
 not ready    it runs, and says what fails, or does not listen yet
 hung         it runs, and does not answer
 not running  there is no such process
+
+While a service is replaced the one beside it has a line too, such as auth-next.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.local import bootstrap, compose, operate, probes
@@ -36,8 +38,9 @@ class Status:
 
 def local(place: Place) -> Sequence[Status]:
     """The parts of the stack at `place`, asked side by side: one that hangs holds up no other."""
+    beside = [name for name in place.ports if name.endswith("-next")]  # while a service is replaced
     with ThreadPoolExecutor(len(ORDER)) as threads:
-        return list(threads.map(lambda name: _one(place, name), ORDER))
+        return list(threads.map(lambda name: _one(place, name), [*ORDER, *beside]))
 
 
 def _one(place: Place, name: str) -> Status:
@@ -46,8 +49,10 @@ def _one(place: Place, name: str) -> Status:
         return Status(name, "not running")
     if stands_still(pid):
         return Status(name, "hung", detail=f"process {pid} is stopped (kill -CONT {pid} lets it go on)")
-    found = probes.ask(place, name)
-    watch = f"{place.url(METRICS[name])}/metrics" if found.ready and name in METRICS else ""
+    part = name.removesuffix("-next")
+    place = replace(place, ports={**place.ports, part: place.ports[name]})
+    found = probes.ask(place, part)
+    watch = f"{place.url(METRICS[part])}/metrics" if found.ready and part in METRICS else ""
     return Status(name, STATES[found.ready], found.version, found.detail or watch)
 
 

@@ -1,14 +1,18 @@
 """`make rollout` of releases that are no good: one that serves goes on, and what happened is said."""
 
+import os
+import resource
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.local import bootstrap
+from infra.local import bootstrap, moves, operate, status
 from infra.local.failure import Failure
-from infra.local.parts import get
+from infra.local.moves import move
+from infra.local.parts import ORDER, get
 from infra.local.process import runs
 from infra.local.rollout import rollout
 from infra.local.stack import Stack
@@ -22,6 +26,9 @@ exec {CODE}/.venv/bin/python -c 'import os, runpy, signal, sys, threading
 %s
 runpy.run_module("{SERVICE}_service", run_name="__main__")'
 """
+
+# At the service's own port only, which is the second to be started.
+SECOND = 'os.environ["PORT"] == "{port}" and sys.exit("not at this port")'
 
 Break = Callable[[str], None]
 
@@ -79,4 +86,74 @@ def test_a_release_that_fails_seconds_after_it_is_ready_is_ended_and_the_old_one
     assert said.startswith(f"{SERVICE}-next {what}; its log ")
     assert said.endswith(f"\nThe old {SERVICE} serves, as before.")
     assert "the new one begins" in said
+    the_old_one_serves(stack, before)
+
+
+def test_a_second_one_that_does_not_start_leaves_the_one_beside_it_which_status_tells(
+    stack: Stack, release: Break
+) -> None:
+    release(SECOND.format(port=stack.place.ports[SERVICE]))
+    said = refused(stack)
+    start, *log, end = said.splitlines()
+    assert start.startswith(f"{SERVICE} did not start; its log ")
+    assert log == ["  | not at this port"], "and nothing of the old one's"
+    assert end.startswith(f"The new one beside it, {SERVICE}-next, serves; {SERVICE} itself does not run")
+    assert stack.ended() is None
+    assert get(f"{stack.base_url}/api/v1/{SERVICE}/openapi.json", 5).status == 200
+    found = {part.name: part for part in status.local(operate.find(stack.data))}
+    assert found[SERVICE].state == "not running"
+    assert found[f"{SERVICE}-next"].state == "ready"
+    assert found[f"{SERVICE}-next"].version
+
+    stack.place = replace(stack.place, releases={})
+    rollout(stack, SERVICE, print)
+    assert [part.state for part in status.local(operate.find(stack.data))] == ["ready"] * len(ORDER)
+
+
+def test_a_broken_file_of_the_gateway_is_named_before_anything_is_done(
+    stack: Stack, release: Break, tmp_path: Path
+) -> None:
+    release("")
+    shutil.copytree(bootstrap.ROOT / "gateway", tmp_path / "gateway", ignore=lambda *_: [".venv", "tests"])
+    with (tmp_path / "gateway/dynamic/auth.yml").open("a") as file:
+        file.write("http: [\n")
+    stack.place = replace(stack.place, releases={**stack.place.releases, "gateway": tmp_path})
+    live = {file: file.read_bytes() for file in (stack.data / "gateway/dynamic").iterdir()}
+    before = runs(stack.data, SERVICE)
+    said = refused(stack)
+    assert "auth.yml" in said.splitlines()[1]
+    assert "nothing was changed" in said.splitlines()[0]
+    assert {file: file.read_bytes() for file in (stack.data / "gateway/dynamic").iterdir()} == live
+    the_old_one_serves(stack, before)
+
+
+def test_what_becomes_of_the_gateways_log_does_not_matter(stack: Stack) -> None:
+    log = stack.data / "logs/gateway.log"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    os.truncate(log, 400_000_000)
+    move(stack, SERVICE, SERVICE)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "KiB: it is not read whole"
+    os.truncate(log, 0)
+    move(stack, SERVICE, SERVICE)
+    log.unlink()
+    move(stack, SERVICE, SERVICE)
+
+
+def test_a_gateway_that_is_told_and_does_not_move_is_said_in_a_sentence(
+    stack: Stack, release: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "MOVE_SECONDS", 3.0)
+    release("")
+    before = runs(stack.data, SERVICE)
+    copies = stack.data / "gateway/dynamic"
+    copies.rename(copies.with_name("away"))
+    copies.write_text("no folder")
+    try:
+        said = refused(stack)
+    finally:
+        copies.unlink()
+        copies.with_name("away").rename(copies)
+        stack.stop_spare(SERVICE)
+    assert said.startswith(f"The gateway cannot be told where {SERVICE}-next is: ")
+    assert said.endswith("make status says what runs.")
     the_old_one_serves(stack, before)
