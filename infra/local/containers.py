@@ -72,8 +72,8 @@ class Containers:
         self._compose.run("run", "--rm", "--no-deps", "-T", "-e", f"{name}={url}", f"{service}-migrate")
 
     def stop(self) -> None:
-        """All parts but Postgres; the cache forgets with it."""
-        self._compose.run("stop", *(name for name in reversed(PARTS) if name != "postgres"))
+        """All parts but Postgres and the gateway; the cache forgets with it."""
+        self._compose.run("stop", *(name for name in reversed(PARTS) if name not in {"postgres", "gateway"}))
 
     def put_sessions(self, snapshot: IO[bytes] | None) -> None:
         """What the sessions' server will start with, in its volume."""

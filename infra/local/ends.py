@@ -48,7 +48,7 @@ class Source(Protocol):
 
 
 class Target(Source, Protocol):
-    """A stack that can be stopped, but for its Postgres, and started again."""
+    """A stack whose services and sessions can be stopped and started again."""
 
     def make_databases(self) -> None:
         """Roles and databases as they should be, empty where there are none."""
@@ -57,7 +57,7 @@ class Target(Source, Protocol):
         """Bring a database of this service to the schema of this release. Raises Failure."""
 
     def stop(self) -> None:
-        """All parts but Postgres."""
+        """All parts but Postgres, and the gateway, which tells clients so."""
 
     def put_sessions(self, snapshot: IO[bytes] | None) -> None:
         """What the sessions' server will start with; it must be stopped."""

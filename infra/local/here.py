@@ -3,18 +3,21 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
 
 from infra.local import probes, servers
-from infra.local.ends import NO_SESSIONS, PUT_SESSIONS
+from infra.local.ends import DATABASES, NO_SESSIONS, PUT_SESSIONS
 from infra.local.failure import Failure
-from infra.local.parts import HOST, ORDER, Place
+from infra.local.parts import HOST, ORDER, Place, answers
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
 
 SNAPSHOT_SECONDS = 120.0
+GATEWAY_SECONDS = 10.0
+STOPPED = [name for name in ORDER if name not in {"postgres", "gateway"}]  # for a restore
 PART_BYTES = 1024 * 1024
 
 
@@ -83,8 +86,8 @@ class HereHeld(Here):
         self._stack.migrate(service, database)
 
     def stop(self) -> None:
-        """All parts but Postgres."""
-        self._stopped = [name for name in ORDER if name != "postgres" and self._stack.has(name)]
+        """All parts but Postgres and the gateway, which says 503 meanwhile; alone it would say 404."""
+        self._stopped = [name for name in STOPPED if self._stack.has(name)]
         for name in reversed(self._stopped):
             self._stack.stop(name)
 
@@ -98,6 +101,17 @@ class HereHeld(Here):
         """What `stop` stopped, in order, each once the one before is ready."""
         for name in self._stopped:
             self._stack.start(name)
+        if self._stack.has("gateway"):
+            self._wait_for_gateway()
+
+    def _wait_for_gateway(self) -> None:
+        """It sends to a service again once its next look at /readyz has found it ready."""
+        deadline = time.monotonic() + GATEWAY_SECONDS
+        for name in DATABASES:
+            while not answers(f"{self._stack.base_url}/api/v1/{name}/openapi.json"):
+                if time.monotonic() > deadline:
+                    raise Failure(f"The gateway does not send to {name}, which is ready: see make logs.")
+                time.sleep(0.1)
 
 
 def run_client(

@@ -8,8 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -18,6 +18,7 @@ from typing import Any
 
 from infra.demo.seed import Client
 from infra.local import bootstrap
+from infra.local.ends import DATABASES
 from infra.local.here import Here
 from infra.local.manifest import File
 from infra.local.parts import Place
@@ -140,6 +141,36 @@ def under_load(stack: Stack, home: Path) -> Taken:
     lost_since = ada.total()
     (folder,) = (home / "backups").iterdir()
     return Taken(folder, stack.data, before, ada, bob_before, known, tried, lost_tags, lost_since)
+
+
+@contextmanager
+def polling(base: str) -> Iterator[list[object]]:
+    """What a client gets who asks both services all the time, in order: statuses, and what was no answer."""
+    seen: list[object] = []
+    enough = Event()
+
+    def poll() -> None:
+        while not enough.wait(0.02):
+            seen.extend(_outcome(f"{base}/api/v1/{service}/openapi.json") for service in DATABASES)
+
+    client = Thread(target=poll)
+    client.start()
+    try:
+        yield seen
+    finally:
+        enough.set()
+        client.join()
+
+
+def _outcome(url: str) -> object:
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except OSError as error:
+        return repr(error)
 
 
 def content(place: Place, dump: Path) -> list[str]:
