@@ -15,6 +15,7 @@ from infra.local import bootstrap, requests
 from infra.local.control import Control
 from infra.local.failure import Failure
 from infra.local.page import page
+from infra.local.revive import Reviver
 from infra.local.stack import Stack
 
 HIGHEST_PORT = 65535
@@ -75,12 +76,14 @@ def _run(arguments: argparse.Namespace) -> int:
         end = f"{stack.said}{ready} Ctrl-C stops all of it; the data stays."
         trusting = f"--cacert {quote(str(stack.place.certificate))} " if arguments.tls else ""
         print(page(stack.base_url, end, trusting), flush=True)
+        reviver = Reviver(stack, lambda text: print(text, flush=True))
         with Control(stack.data, requests.handlers(stack)) as control:
-            while (part := stack.ended()) is None:
+            while (part := reviver.look()) is None:
                 if "MAKELEVEL" in os.environ and os.getppid() != parent:
                     raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
                 control.serve(0.2)
-        raise Failure(f"{part.name} has ended {part.end}; its log {part.log} ends:\n{part.last_lines()}")
+        said = f"its log {part.log} ends:\n{part.last_lines()}"
+        raise Failure(f"{part.name} has ended {part.end} too often; {said}")
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:

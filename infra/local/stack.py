@@ -186,9 +186,9 @@ class Stack:
         """What a part has written in this run."""
         return (self.data / f"logs/{name}.log").read_text(errors="replace")
 
-    def ended(self) -> Process | None:
-        """A part that has ended by itself."""
-        return next((part for part in self._running.values() if not part.alive()), None)
+    def ended(self) -> Sequence[Process]:
+        """The parts that have ended by themselves."""
+        return [part for part in self._running.values() if not part.alive()]
 
     # --- a second one of a service, while the first is replaced -------------------------------------
 

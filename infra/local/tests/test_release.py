@@ -69,7 +69,7 @@ def the_old_one_serves(stack: Stack, pid: int | None) -> None:
     assert runs(stack.data, SERVICE) == pid
     assert runs(stack.data, f"{SERVICE}-next") is None
     assert stack.spare(SERVICE) is None
-    assert stack.ended() is None, "or the runner would end all of it"
+    assert stack.ended() == [], "or the runner would end all of it"
     assert get(f"{stack.base_url}/api/v1/{SERVICE}/openapi.json", 5).status == 200
 
 
@@ -98,7 +98,7 @@ def test_a_second_one_that_does_not_start_leaves_the_one_beside_it_which_status_
     assert start.startswith(f"{SERVICE} did not start; its log ")
     assert log == ["  | not at this port"], "and nothing of the old one's"
     assert end.startswith(f"The new one beside it, {SERVICE}-next, serves; {SERVICE} itself does not run")
-    assert stack.ended() is None
+    assert stack.ended() == []
     assert get(f"{stack.base_url}/api/v1/{SERVICE}/openapi.json", 5).status == 200
     found = {part.name: part for part in status.local(operate.find(stack.data))}
     assert found[SERVICE].state == "not running"

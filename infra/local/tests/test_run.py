@@ -18,8 +18,9 @@ import pytest
 from infra.demo.seed import Client
 from infra.local import bootstrap
 from infra.local.page import DEMO_EMAIL, DEMO_PASSWORD
-from infra.local.parts import answers
+from infra.local.parts import ORDER, answers
 from infra.local.process import is_ours
+from infra.local.stack import SERVICES
 
 READY_SECONDS = 120  # all parts, on a machine that is busy with other tests
 ANSWER_SECONDS = 60
@@ -214,12 +215,45 @@ def test_what_the_caller_has_set_does_not_lead_elsewhere(run: Run, monkeypatch: 
     assert run.end(signal.SIGTERM) == 0
 
 
-def test_a_part_that_ends_is_named_with_its_log(run: Run) -> None:
+def kill(run: Run, part: str) -> None:
+    """End it; returns when another one has its place, or nothing runs any more."""
+    file = run.data / f"run/{part}.pid"
+    before = file.read_text()
+    os.kill(int(before), signal.SIGKILL)
+    assert run.process is not None
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while run.process.poll() is None and (not file.exists() or file.read_text() in {"", before}):
+        assert time.monotonic() < deadline, f"{part} was not started again"
+        time.sleep(0.05)
+
+
+def is_well(run: Run) -> bool:
+    """Every part says so, and the gateway has seen it."""
+    if typed("make", "status", f"DATA={run.data}", f"PYTHON={sys.executable}").returncode:
+        return False
+    return all(answers(f"{run.base}/api/v1/{service}/openapi.json") for service in SERVICES)
+
+
+def test_each_part_that_ends_is_started_again(run: Run) -> None:
+    run.begin()
+    first = demo_expenses(run)
+    for part in ORDER:
+        kill(run, part)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not is_well(run):
+            assert time.monotonic() < deadline, f"it is not as it was, since {part} had ended"
+        assert demo_expenses(run) == first
+    assert run.end(signal.SIGTERM) == 0
+
+
+def test_a_part_that_ends_too_often_is_named_with_its_log(run: Run) -> None:
     run.begin()
     assert run.process is not None
-    os.kill(int((run.data / "run/expenses.pid").read_text()), signal.SIGKILL)
+    for _ in range(4):
+        kill(run, "expenses")
     said, _ = run.process.communicate(timeout=60)
-    assert "expenses has ended by SIGKILL; its log" in said
+    assert said.count("expenses has ended by SIGKILL, and is started again; its log") == 3
+    assert "expenses has ended by SIGKILL too often; its log" in said
     assert run.process.returncode == 1
     assert not run.parts()
 
