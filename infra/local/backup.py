@@ -5,11 +5,13 @@ found ended in auth's database, which decides, and no expense of the backup has 
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,25 +35,50 @@ def take(source: Source, backups: Path) -> Path:
     folder = backups.absolute() / began.strftime("%Y-%m-%dT%H-%M-%S.%fZ")
     part = folder.with_name(f"{folder.name}.part")
     try:
-        part.mkdir(mode=0o700, parents=True)
-        _write(part / "sessions.rdb", source.sessions)
-        for name in ("expenses", "auth"):
-            _write(part / f"{name}.dump", partial(_dump, source, name))
-        said = Manifest(
-            format=manifest.FORMAT,
-            taken_at=began.isoformat(),
-            versions=source.versions(),
-            sessions_server=source.sessions_server,
-            key=manifest.fingerprint(source.key()),
-            files={name: File.of(part / name) for name in DATA_FILES},
-        )
-        _write(part / manifest.NAME, partial(_put, said.text()))
-        part.rename(folder)
+        backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _forget_broken_off(backups)
+        part.mkdir(mode=0o700)
+        with _held(part):
+            _fill(part, source, began)
+            part.rename(folder)
     except OSError as error:
         raise Failure(f"The backup could not be made: {error}.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def _fill(part: Path, source: Source, began: datetime) -> None:
+    _write(part / "sessions.rdb", source.sessions)
+    for name in ("expenses", "auth"):
+        _write(part / f"{name}.dump", partial(_dump, source, name))
+    said = Manifest(
+        format=manifest.FORMAT,
+        taken_at=began.isoformat(),
+        versions=source.versions(),
+        sessions_server=source.sessions_server,
+        key=manifest.fingerprint(source.key()),
+        files={name: File.of(part / name) for name in DATA_FILES},
+    )
+    _write(part / manifest.NAME, partial(_put, said.text()))
+
+
+@contextmanager
+def _held(part: Path) -> Iterator[None]:
+    """A lock on a folder, which goes with the process, however it ends. Raises BlockingIOError."""
+    descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _forget_broken_off(backups: Path) -> None:
+    """Delete what backups left that were killed; one that is being made is held."""
+    for part in backups.glob("*Z.part"):
+        with suppress(BlockingIOError, FileNotFoundError), _held(part):
+            shutil.rmtree(part)
 
 
 def _dump(source: Source, name: str, file: IO[bytes]) -> None:

@@ -1,11 +1,13 @@
 """How another command asks the process that holds a stack to do something with it (infra/adr/0021).
 
 A Unix socket in the stack's own folder, which only its owner may enter. One request a connection, a line of
-JSON; the answers are lines too: `{"say": …}` for a person, and at the end `{"done": …}`, empty or a failure.
+JSON; the answers are lines too. `{"began": true}` when its turn has come, since one thing is done at a time;
+`{"say": …}` for a person; and at the end `{"done": …}`, empty or a failure.
 """
 
 import json
 import os
+import select
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,7 @@ from infra.local.failure import Failure
 
 NAME = "control"
 READ_SECONDS = 5.0
+BUSY_SECONDS = 1.0  # the holder looks for requests five times a second
 Handler = Callable[[Mapping[str, Any], Callable[[str], None]], None]
 
 
@@ -64,13 +67,14 @@ class Control:
             _write(connection, {"done": self._do(connection)})
 
     def _do(self, connection: socket.socket) -> str:
-        def say(text: str) -> None:
+        def answer(line: Mapping[str, object]) -> None:
             with suppress(OSError):  # it is done to the end also when nobody listens any more
-                _write(connection, {"say": text})
+                _write(connection, line)
 
         try:
             request = json.loads(connection.makefile("rb").readline())
-            self._handlers[request["do"]](request, say)
+            answer({"began": True})
+            self._handlers[request["do"]](request, lambda text: answer({"say": text}))
         except Failure as failure:
             return str(failure)
         except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
@@ -91,11 +95,14 @@ def ask(data: Path, request: Mapping[str, object]) -> None:
         except OSError:
             raise Failure(f"The stack on {data} takes no requests: is it still starting?") from None
         _write(connection, request)
+        if not select.select([connection], [], [], BUSY_SECONDS)[0]:
+            print("The stack is busy with what was asked of it before; waiting …", flush=True)
         for line in connection.makefile("rb"):
             answer = json.loads(line)
             if answer.get("done"):
                 raise Failure(answer["done"])
             if "done" in answer:
                 return
-            print(answer["say"], flush=True)
+            if "say" in answer:
+                print(answer["say"], flush=True)
     raise Failure("The stack was stopped meanwhile.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from infra.local import folder, operate, ports, servers
+from infra.local import folder, locked, operate, ports, servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
 from infra.local.parts import HOST, ORDER, PORTS, Part, Place, base_environment, build
@@ -234,7 +234,7 @@ class Stack:
         self._step("databases", script, environment)
 
     def migrate(self, name: str, database: str | None = None) -> None:
-        """Bring a service's database, or another in its place, to the schema of its release."""
+        """Bring a service's database, or another for it, to the schema of its release. Raises Failure."""
         code, prefix = self.place.code(name), f"{name.upper()}_MIGRATION_DATABASE"
         port = self.place.ports["postgres"]
         environment = {
@@ -243,7 +243,12 @@ class Stack:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [str(code / ".venv/bin/python"), "-m", "alembic", "upgrade", "head"]
-        self._step(f"migrate-{name}", command, environment, code)
+        try:
+            self._step(f"migrate-{name}", command, environment, code)
+        except Failure:
+            if locked.SAID in self.log(f"migrate-{name}"):
+                raise Failure(locked.sentence(self.place, name, database or name)) from None
+            raise
 
     def _seed(self) -> None:
         python = str(ROOT / "infra/local/.venv/bin/python")

@@ -53,6 +53,12 @@ also() {
 user $2 on #$digest $4"
 }
 
+# This one comes first, so that without it there is none of the others either, but for a file that was lost.
+# auth's signing keys are encrypted under it, and another one could not read them.
+[ -s "$dir/auth/key_encryption_key" ] || [ ! -e "$dir/postgres/superuser_password" ] || refuse \
+  "$dir/auth/key_encryption_key is gone, and nothing else reads the signing keys: put it back from where you keep the secrets. \
+To begin anew, without any data, move $dir and the data away."
+share auth/key_encryption_key key
 share postgres/superuser_password random
 share postgres/auth_owner_password random auth-migrate/database_password
 share postgres/auth_app_password random auth/database_password
@@ -60,7 +66,6 @@ share postgres/expenses_owner_password random expenses-migrate/database_password
 share postgres/expenses_app_password random expenses/database_password
 share auth/redis_password random
 share redis-sessions/backup_password random
-share auth/key_encryption_key key
 share expenses/cache_password random
 share expenses/cursor_key key
 

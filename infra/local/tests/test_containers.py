@@ -3,7 +3,9 @@
 What the containers themselves do of it can only be seen with an engine.
 """
 
+import fcntl
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +144,23 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
     # Then all of it starts, and what may be left of databases on their way is dropped.
     assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
+
+
+def test_what_a_killed_backup_left_is_deleted_and_what_one_makes_now_is_not(
+    engine: Engine, tmp_path: Path
+) -> None:
+    left, made = (tmp_path / f"2026-11-26T08-00-0{n}.000000Z.part" for n in range(2))
+    for folder in (left, made):
+        folder.mkdir()
+        (folder / "sessions.rdb").write_text("half of it")
+    descriptor = os.open(made, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        backup.take(Containers(engine.compose), tmp_path)
+    finally:
+        os.close(descriptor)
+    assert not left.exists()
+    assert (made / "sessions.rdb").exists()
 
 
 def test_one_request_is_found_in_the_logs_of_containers(engine: Engine) -> None:

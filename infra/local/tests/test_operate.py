@@ -67,6 +67,19 @@ def test_where_nothing_runs_it_says_so(stack: Stack, tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_a_stack_that_does_not_tell_its_ports_is_told_from_one_that_does_not_run(stack: Stack) -> None:
+    file = stack.data / "run/place.json"
+    kept = file.read_bytes()
+    file.unlink()
+    try:
+        done = operate(stack.data, "auth", "keys-rotate")
+    finally:
+        file.write_bytes(kept)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{file} does not tell where the stack's parts listen: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_account_is_disabled_enabled_and_reset(stack: Stack) -> None:
     def account(verb: str, email: str) -> subprocess.CompletedProcess[str]:
         return typed("make", "--no-print-directory", verb, f"EMAIL={email}", f"DATA={stack.data}")

@@ -1,15 +1,18 @@
 """`make rollout` of releases that are no good: one that serves goes on, and what happened is said."""
 
 import os
+import re
 import resource
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.local import bootstrap, moves, operate, status
+from infra.local import bootstrap, moves, operate, servers, status
 from infra.local.failure import Failure
 from infra.local.moves import move
 from infra.local.parts import ORDER, get
@@ -157,3 +160,23 @@ def test_a_gateway_that_is_told_and_does_not_move_is_said_in_a_sentence(
     assert said.startswith(f"The gateway cannot be told where {SERVICE}-next is: ")
     assert said.endswith("make status says what runs.")
     the_old_one_serves(stack, before)
+
+
+def test_a_migration_that_somebody_blocks_is_said_in_a_sentence(stack: Stack) -> None:
+    hold = "BEGIN; LOCK TABLE expenses.alembic_version; SELECT 'held'; SELECT pg_sleep(60)"
+    password = servers.superuser(stack.place.secrets / "postgres/superuser_password")
+    psql = [str(servers.postgres("psql")), *servers.connection(stack.place.ports["postgres"])]
+    with subprocess.Popen(
+        [*psql, "-XAtqd", SERVICE, *(word for one in hold.split("; ") for word in ("-c", one))],
+        env={**os.environ, **password}, stdout=subprocess.PIPE, text=True,
+    ) as holder:  # fmt: skip
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            said = refused(stack)
+        finally:
+            holder.send_signal(signal.SIGINT)  # it ends the statement first, and with it the lock
+    assert said.startswith(f"The migration of {SERVICE} could not have a table to itself")
+    assert re.search(r"Now at its tables: process \d+ of postgres, active, for \d+ s", said)
+    assert "\n" not in said
+    assert stack.spare(SERVICE) is None
