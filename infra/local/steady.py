@@ -31,6 +31,8 @@ class Load:
     outcomes: Counter[str] = field(default_factory=Counter)
     enough: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
+    seconds: float = 0.0
+    """How long it went on."""
 
     @classmethod
     def of_somebody(cls, port: int, person: dict[str, str] = PERSON) -> Self:
@@ -45,12 +47,14 @@ class Load:
     def running(self) -> Iterator[Self]:
         """As long as the block."""
         clients = [Thread(target=self._client, args=[number]) for number in range(CLIENTS)]
+        began = time.monotonic()
         for client in clients:
             client.start()
         try:
             yield self
         finally:
             self.enough.set()
+            self.seconds = time.monotonic() - began
             for client in clients:
                 client.join()
 
@@ -58,6 +62,11 @@ class Load:
     def failed(self) -> dict[str, int]:
         """How often what came that is no success."""
         return {name: n for name, n in self.outcomes.items() if name[-3:] not in {"200", "201", "204"}}
+
+    @property
+    def share(self) -> float:
+        """How many of the requests that were due there were: a client that waits for an answer is late."""
+        return self.outcomes.total() / (RATE * self.seconds)
 
     def _client(self, number: int) -> None:
         due = time.monotonic() + number / RATE

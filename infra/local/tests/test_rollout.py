@@ -16,6 +16,7 @@ from infra.local.stack import SERVICES
 from infra.local.steady import Load
 
 READY_SECONDS = 120.0
+LEAST_SHARE = 0.9  # of 200 requests a second
 
 
 @dataclass
@@ -68,7 +69,7 @@ def test_no_request_fails_while_a_service_is_replaced(run: Run, service: str) ->
         time.sleep(1)
     assert (done.returncode, done.stderr) == (0, "")
     assert load.failed == {}
-    assert load.outcomes.total() > 500, "there was load all the time"
+    assert load.share > LEAST_SHARE, "there was load all the time"
     assert run.pid(service) != before
     assert (run.data / "run/place.json").read_text() == place
     assert not (run.data / f"run/{service}-next.pid").exists()
