@@ -1,7 +1,8 @@
 """`make backup`: both databases and the sessions of a running stack, into a new folder of mode 0700.
 
 Each is as of one moment. The sessions come first and auth last: a session that was ended meanwhile is
-found ended in auth's database, which decides, and no expense of the backup has an owner that auth does not know.
+found ended in auth's database, which decides, and no expense of the backup has an owner that auth does not
+know.
 """
 
 import argparse
