@@ -29,6 +29,7 @@ class Collector:
 
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
+    status: int = 200
 
     def spans(self, trace: str = TRACE) -> list[Span]:
         """Those of one trace."""
@@ -51,7 +52,7 @@ def collector(
             if manner == "hangs":
                 over.wait(30)
                 return
-            self.send_response(500 if manner == "refuses" else 200)
+            self.send_response(500 if manner == "refuses" else found.status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -143,6 +144,32 @@ async def test_a_collector_that_is_ill_costs_no_request_and_no_end(
             answers = [await client.get("/api/v1/auth/docs") for _ in range(20)]
             assert {answer.status_code for answer in answers} == {200}
     assert collector.bodies, "it was asked"
+
+
+async def test_while_the_collector_takes_nothing_no_span_is_made_for_it(
+    settings: Settings, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And when it does again, they come."""
+    monkeypatch.setattr("auth_service.collector.PAUSE_SECONDS", 1.0)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")  # milliseconds between two batches
+    collector.status = 400  # which is final, where it sends again after a 500
+    async with started(settings) as app, client_of(app) as client:
+
+        async def spans_come() -> bool:
+            before = len(collector.bodies)
+            await client.get("/.well-known/jwks.json", headers=HEADERS)
+            await asyncio.sleep(0.1)
+            return len(collector.bodies) > before
+
+        async with asyncio.timeout(5):
+            while not await spans_come():
+                pass
+        assert not await spans_come()
+        collector.status = 200
+        async with asyncio.timeout(5):
+            while not await spans_come():
+                pass
+        assert await spans_come()
 
 
 def test_who_has_no_collector_loads_nothing_that_sends() -> None:

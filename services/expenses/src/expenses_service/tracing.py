@@ -1,8 +1,9 @@
 """Spans of requests and of what they ask Postgres and Redis (OpenTelemetry, OTLP over HTTP).
 
 Imported only when OTEL_EXPORTER_OTLP_ENDPOINT is set. Spans wait in memory, 2048 at most, for a
-thread that sends them: a collector that is slow or gone costs spans and no request. No span holds a
-statement, a key, a query or what a path is about.
+thread that sends them: a collector that is slow or gone costs spans and no request, and after the
+first that could not be sent hardly any work (`collector.py`). No span holds a statement, a key, a
+query or what a path is about.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service import SERVICE, __version__
 from expenses_service.cache.repository import ReplyStore
+from expenses_service.collector import Watched, WhileTaken
 from expenses_service.direct import Direct
 from expenses_service.request_log import QUIET_PATHS
 
@@ -43,8 +45,9 @@ class Tracing:
     def __init__(self) -> None:
         resource = Resource.create({"service.name": SERVICE, "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
-        exporter = OTLPSpanExporter(timeout=EXPORT_SECONDS)
+        exporter = Watched(OTLPSpanExporter(timeout=EXPORT_SECONDS))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._provider.sampler = WhileTaken(self._provider.sampler, exporter)
         self.tracer = self._provider.get_tracer(SERVICE)
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from expenses_service.settings import Settings
 from tests.conftest import client_of, running
 from tests.tokens import SigningKey, access_claims, user_id
+from tests.waiting import until
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -29,6 +30,7 @@ class Collector:
 
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
+    status: int = 200
 
     def spans(self, trace: str = TRACE) -> list[Span]:
         """Those of one trace."""
@@ -51,7 +53,7 @@ def collector(
             if manner == "hangs":
                 over.wait(30)
                 return
-            self.send_response(500 if manner == "refuses" else 200)
+            self.send_response(500 if manner == "refuses" else found.status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -152,6 +154,28 @@ async def test_a_collector_that_is_ill_costs_no_request_and_no_end(
             answers = [await client.get("/api/v1/currencies") for _ in range(20)]
             assert {answer.status_code for answer in answers} == {200}
     assert collector.bodies, "it was asked"
+
+
+async def test_while_the_collector_takes_nothing_no_span_is_made_for_it(
+    settings: Settings, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And when it does again, they come."""
+    monkeypatch.setattr("expenses_service.collector.PAUSE_SECONDS", 1.0)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")  # milliseconds between two batches
+    collector.status = 400  # which is final, where it sends again after a 500
+    async with running(settings) as app, client_of(app) as client:
+
+        async def spans_come() -> bool:
+            before = len(collector.bodies)
+            await client.get("/api/v1/currencies", headers=HEADERS)
+            await asyncio.sleep(0.1)
+            return len(collector.bodies) > before
+
+        await until(spans_come)
+        assert not await spans_come()
+        collector.status = 200
+        await until(spans_come)
+        assert await spans_come()
 
 
 def test_who_has_no_collector_loads_nothing_that_sends() -> None:
