@@ -9,8 +9,8 @@ from uuid import UUID
 
 from expenses_service.errors import Unavailable
 
-OPEN_EACH: Final = 2
-"""Of one user."""
+OPEN_EACH: Final = 8
+"""Of one user: a few files at once, and most places are left to others."""
 OPEN: Final = 64
 """Of all users: what is open has a batch or two in memory, a few MB where notes are long."""
 AT_WORK: Final = 4
