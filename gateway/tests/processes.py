@@ -1,6 +1,7 @@
 """Real processes for the tests: Traefik with the project's own files, and stand-ins for the services."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,13 @@ def traefik_binary() -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Below those that Linux gives to outgoing connections, of which other tests have many."""
+    with socket.socket() as probe:
+        while True:
+            port = random.randrange(20_000, 32_768)  # noqa: S311 - of no secret
+            with suppress(OSError):  # somebody has it
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = START_SECONDS, what: str = "it") -> None:
@@ -147,10 +153,16 @@ def running_gateway(
         stop(process)
 
 
+def loaded(gateway: Gateway) -> bool:
+    """Whether it has its routes; AssertionError with its log when it has ended."""
+    assert gateway.process.poll() is None, gateway.log()
+    return status_of(f"{gateway.url}/healthz") == 200
+
+
 @contextmanager
 def ready_gateway(folder: Path, auth_url: str, expenses_url: str, **settings: str) -> Iterator[Gateway]:
     with running_gateway(folder, auth_url, expenses_url, GATEWAY, **settings) as gateway:
-        wait_until(lambda: status_of(f"{gateway.url}/healthz") == 200, what="routes loaded")
+        wait_until(lambda: loaded(gateway), what="routes loaded")
         yield gateway
 
 

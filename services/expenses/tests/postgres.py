@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy import make_url
+
+from tests.valkey import free_port
 
 SERVICE = "expenses"
 ROOT = Path(__file__).parent.parent
@@ -63,9 +64,7 @@ class Postgres:
         if not_as_root()[:1] == ["setpriv"]:
             os.chown(self._folder, NOBODY, NOBODY)
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         options = ["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust"]
         self._run("initdb", "-D", str(self._folder / "data"), "--no-sync", *options)
 

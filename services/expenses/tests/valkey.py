@@ -1,11 +1,13 @@
 """A Valkey process of a test's own, to kill, hang, fill and wipe."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +29,13 @@ def server_binary() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """One that nobody has, below those that Linux gives to outgoing connections."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        while True:
+            port = random.randrange(20_000, 32_768)
+            with suppress(OSError):  # somebody has it
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 class Valkey:
