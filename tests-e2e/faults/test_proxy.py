@@ -10,6 +10,7 @@ import pytest
 
 from faults.proxy import HOST, Wire, Wires
 from faults.trouble import Trouble
+from infra.local import ports
 
 pytestmark = pytest.mark.faults
 
@@ -197,11 +198,10 @@ def test_a_cut_resets_everything_and_lets_new_ones_in(wire: Wire) -> None:
 
 
 def test_the_first_of_several_that_accepts_is_connected_to(echo: Echo) -> None:
-    with socket.create_server((HOST, 0)) as probe:
-        nobody = int(probe.getsockname()[1])
+    nobody = ports.free()
     with Wires() as wires:
         wire = wires.to(nobody, echo.port)
         with connected(wire) as client:
             assert asked(client, b"a") == b"a"
-        with connected(wires.to(nobody)) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(wires.to(nobody)) as client:
             client.recv(1)
