@@ -296,28 +296,3 @@ def test_a_python_that_is_too_old_is_said_in_a_sentence() -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("Python 3.11 or newer is needed, and this is 3.9")
     assert "Traceback" not in refused.stderr
-
-
-def test_secrets_are_for_their_owner_alone(run: Run) -> None:
-    assert typed("infra/secrets/generate.sh", str(run.data)).returncode == 0
-    before = {file: file.read_text() for file in run.data.rglob("*") if file.is_file()}
-    assert {file.stat().st_mode & 0o777 for file in before} == {0o600}
-    assert {folder.stat().st_mode & 0o777 for folder in run.data.rglob("*") if folder.is_dir()} == {0o700}
-    assert typed("infra/secrets/generate.sh", str(run.data)).returncode == 0
-    assert {file: file.read_text() for file in run.data.rglob("*") if file.is_file()} == before
-
-
-def test_a_lost_key_is_not_replaced_by_one_that_reads_nothing(tmp_path: Path) -> None:
-    generate, key = ("infra/secrets/generate.sh", str(tmp_path)), tmp_path / "auth/key_encryption_key"
-    assert typed(*generate).returncode == 0
-    kept = key.read_text()
-    key.unlink()
-    done = typed(*generate)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"secrets: {key} is gone, ")
-    assert not key.exists()
-    key.write_text(kept)
-    (tmp_path / "expenses/cursor_key").unlink()
-    assert typed(*generate).returncode == 0
-    assert key.read_text() == kept
-    assert (tmp_path / "expenses/cursor_key").exists()
