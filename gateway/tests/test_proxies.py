@@ -64,6 +64,6 @@ def test_requests_in_flight_are_counted_by_client_not_by_proxy(behind: Stack, pr
 
 
 def test_an_address_that_is_none_is_refused_by_traefik(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="routes loaded did not happen"):
+    """It ends, and its log says why."""
+    with pytest.raises(AssertionError, match=r"invalid CIDR address: 999\.1\.1\.1"):
         next(run_stack(tmp_path, GATEWAY_TRUSTED_PROXIES="999.1.1.1"))
-    assert "999.1.1.1" in (tmp_path / "traefik.log").read_text()
