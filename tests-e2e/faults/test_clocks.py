@@ -45,10 +45,11 @@ def test_a_clock_that_is_a_minute_off_turns_nobody_away(
     wires: WiredStack, dora: Person, name: str, seconds: float
 ) -> None:
     """Tokens that one replica makes are good at all others, also right after they were made."""
+    signing_in = signs_in(wires)
     with wires.clock(name, seconds=seconds), crowd(wires) as people:
         for _ in range(8):
             for call in (
-                signs_in(wires, dora),
+                signing_in,
                 lambda: dora.client.get(f"{AUTH}/me"),
                 lambda: dora.client.post(f"{AUTH}/refresh"),
                 lambda: dora.client.get(EXPENSES),

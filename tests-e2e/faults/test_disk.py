@@ -115,7 +115,7 @@ def logs_on_a_full_disk(stack: WiredStack, *parts: str) -> Iterator[None]:
 def test_a_log_that_cannot_be_written_costs_lines_and_no_answer(wires: WiredStack, dora: Person) -> None:
     """Also while something fails, when there is much to tell."""
     services = [*names("auth"), *names("expenses")]
-    calls = (signs_in(wires, dora), lambda: dora.client.post(EXPENSES, json=LUNCH))
+    calls = (signs_in(wires), lambda: dora.client.post(EXPENSES, json=LUNCH))
     with logs_on_a_full_disk(wires, *services, "gateway"):
         heals(*calls)
         with crowd(wires) as people:
@@ -134,7 +134,7 @@ def test_a_log_that_cannot_be_written_costs_lines_and_no_answer(wires: WiredStac
 
 def test_sessions_that_cannot_be_kept_are_refused(wires: WiredStack, dora: Person) -> None:
     """Who is signed in works and can sign out; what was kept before is there, also after a kill."""
-    calls = (signs_in(wires, dora), lambda: dora.client.post(f"{AUTH}/refresh"))
+    calls = (signs_in(wires), lambda: dora.client.post(f"{AUTH}/refresh"))
     leaves = Person.signed_in(wires.base_url)
     with on_a_small_disk(wires, "sessions") as disk:
         heals(*calls)

@@ -120,14 +120,15 @@ def test_without_the_sessions_both_replicas_refuse_and_heal(
     wires: WiredStack, dora: Person, fault: Fault
 ) -> None:
     before = processes(wires)
+    calls = (signs_in(wires), lambda: dora.client.post(f"{AUTH}/refresh"))
     with crowd(wires) as people:
         with during(fault, wires, "sessions"):
             for _ in range(4):
-                for call in (signs_in(wires, dora), lambda: dora.client.post(f"{AUTH}/refresh")):
+                for call in calls:
                     answer = in_time(call)
                     assert (answer.status_code, is_refusal(answer)) == (503, True)
                 assert in_time(lambda: dora.client.get(f"{AUTH}/me")).status_code == 200
-        healed = heals(signs_in(wires, dora), lambda: dora.client.post(f"{AUTH}/refresh"))
+        healed = heals(*calls)
         say(f"sessions {fault.__name__}: healed {healed:.1f} s")
         assert [writer.refused for writer in people.writers] == [[]] * len(people.writers)
     assert processes(wires) == before
