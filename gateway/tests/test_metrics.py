@@ -85,7 +85,7 @@ def of_go(metrics: str) -> dict[str, float]:
 
 
 def test_garbage_is_collected_as_seldom_as_agreed(watched: Watched) -> None:
-    assert of_go(watched.text()) == {"gogc_percent": 400, "gomemlimit_bytes": 384 * 1024**2}
+    assert of_go(watched.text()) == {"gogc_percent": 400, "gomemlimit_bytes": 768 * 1024**2}
 
 
 def test_an_operator_may_have_it_otherwise(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""OVER: what is served under three times what can be, and how quickly the rest is refused."""
+"""OVER: what is served under three times what can be, and how quickly the rest is refused.
+
+The gateway has a core of its own: it is what refuses.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ from dataclasses import replace
 from bench.figures import Goal, Line, Round, Sample, median_of
 from bench.loads import list_answer, lists
 from bench.sides import EXPENSES, drive, running, sample
-from bench.site import Site
+from bench.site import Site, Target
 from bench.web import Caller
 from bench.wrk import Load
 
@@ -29,16 +32,17 @@ def overload(site: Site) -> Iterator[Line]:
     """
     cookies = site.ada.cookies(site.auth)
     load = lists(cookies, list_answer(site, cookies))
-    site.pin(site.behind_gateway)
+    gateway = Target(site.gateway, site.pid("gateway"))
+    site.pin(gateway)
     site.say("  OVER")
     seconds = site.options.seconds
-    peak = drive(site, site.behind_gateway, load, AT_PEAK, seconds).value
+    peak = drive(site, gateway, load, AT_PEAK, seconds).value
     connections = TIMES * ADMITTED
     pause = round(connections * 1000 / (TIMES * peak)) if peak else 0
     flood = replace(load, refusals=(429, 503), pause_ms=max(1, pause))
     rounds, slowest = [], []
     for _ in range(site.options.rounds):
-        before = drive(site, site.behind_gateway, load, AT_PEAK, seconds)
+        before = drive(site, gateway, load, AT_PEAK, seconds)
         after, refused_ms = _flooded(site, flood, connections, cookies)
         rounds.append(Round(before, after))
         slowest.append(refused_ms)
