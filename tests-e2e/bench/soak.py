@@ -106,9 +106,19 @@ def _watch(site: Site, watched: Sequence[Watched], seconds: float) -> None:
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         for one in watched:
-            # Postgres's buffers are shared, and count anew in every backend that has touched them.
-            one.kib.append(machine.memory_kib(site.pid(one.part), shared=one.part != "postgres"))
+            one.kib.append(_held(site.pid(one.part), one.part))
         time.sleep(LOOK_SECONDS)
+
+
+def _held(pid: int, part: str) -> int:
+    """KiB of a part; of Postgres those of a process, on the average.
+
+    Its buffers are shared, and count anew in every backend that has touched them. How many backends
+    there are is up to the services' pools, which open one more when they need it.
+    """
+    if part != "postgres":
+        return machine.memory_kib(pid)
+    return machine.memory_kib(pid, shared=False) // len(machine.tree(pid))
 
 
 def report(watched: Sequence[Watched], faults: Sequence[str]) -> int:
