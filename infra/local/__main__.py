@@ -77,8 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
         trusting = f"--cacert {quote(str(stack.place.certificate))} " if arguments.tls else ""
         print(page(stack.base_url, end, trusting), flush=True)
         reviver = Reviver(stack, lambda text: print(text, flush=True))
-        with Control(stack.data, requests.handlers(stack)) as control:
-            while (part := reviver.look()) is None:
+        with reviver, Control(stack.data, requests.handlers(stack)) as control:
+            while (part := reviver.given_up()) is None:
                 if "MAKELEVEL" in os.environ and os.getppid() != parent:
                     raise Stopped  # make was killed, and nobody could press Ctrl-C here any more
                 control.serve(0.2)

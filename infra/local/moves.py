@@ -12,7 +12,7 @@ from urllib.request import Request
 from infra.local import servers
 from infra.local.bootstrap import ROOT
 from infra.local.failure import Failure
-from infra.local.parts import Place, base_environment, build, get
+from infra.local.parts import Place, base_environment, get
 from infra.local.process import runs
 from infra.local.stack import Stack
 
@@ -33,10 +33,12 @@ def check(place: Place) -> None:
 
 def move(stack: Stack, service: str, name: str) -> None:
     """Send to the part `name`, which is `service` or the one beside it. Raises Failure."""
-    url = stack.places.get(name, stack.place).url(service)
-    gateway = build("gateway", stack.place)
+    place = stack.places.get(name, stack.place)
+    url = place.url(service)
+    stack.sent[service] = place.ports[service]
+    gateway = stack.build("gateway")
     done = subprocess.run(
-        [*gateway.command, "servers"], env={**gateway.environment, f"{service.upper()}_URL": url},
+        [*gateway.command, "servers"], env=dict(gateway.environment),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

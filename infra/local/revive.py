@@ -3,36 +3,62 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from types import TracebackType
+from typing import Self
 
 from infra.local.process import Process
 from infra.local.stack import Stack
 
 TIMES = 3  # within WINDOW_SECONDS; after that it ends for a reason that a start does not mend
 WINDOW_SECONDS = 60.0
+LOOK_SECONDS = 0.2
 
 
 class Reviver:
-    """Looked at again and again by who holds the stack."""
+    """Looks again and again, in a thread of its own: who holds the stack may be busy for minutes."""
 
     def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
         self._stack = stack
         self._say = say
         self._ends: dict[str, list[float]] = defaultdict(list)
-        self._due: dict[str, float] = {}
+        self._due: dict[Process, float] = {}
+        self._enough = Event()
+        self._thread = ThreadPoolExecutor(1)
 
-    def look(self) -> Process | None:
+    def __enter__(self) -> Self:
+        self._given_up: Future[Process | None] = self._thread.submit(self._go_on)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._enough.set()
+        self._thread.shutdown()
+
+    def given_up(self) -> Process | None:
+        """The part that has ended too often. Raises what kept one from being started."""
+        return self._given_up.result() if self._given_up.done() else None
+
+    def _go_on(self) -> Process | None:
+        while (part := self._look()) is None and not self._enough.wait(LOOK_SECONDS):
+            pass
+        return part
+
+    def _look(self) -> Process | None:
         """Start what has ended, when its time has come; the part that has ended too often."""
         now = time.monotonic()
-        for part in self._stack.ended():
-            if part.name not in self._due:
+        ended = self._stack.ended()
+        self._due = {part: due for part, due in self._due.items() if part in ended}
+        for part in ended:
+            if part not in self._due:
                 recent = [end for end in self._ends[part.name] if now - end < WINDOW_SECONDS]
                 if len(recent) == TIMES:
                     return part
                 self._ends[part.name] = [*recent, now]
-                self._due[part.name] = now + 2 ** len(recent) - 1  # at once, after a second, after three
+                self._due[part] = now + 2 ** len(recent) - 1  # at once, after a second, after three
                 self._say(f"{part.name} has ended {part.end}, and is started again; its log: {part.log}")
-            if now >= self._due[part.name]:
-                del self._due[part.name]
-                self._stack.stop(part.name)
-                self._stack.launch(part.name)
+            if now >= self._due[part]:
+                self._stack.revive(part)
         return None

@@ -32,9 +32,11 @@ def rollout(stack: Stack, service: str, say: Callable[[str], None]) -> None:
     moves.check(stack.place)
     stack.migrate(service)
     say(f"Starting the new {service} …")
-    _to_spare(stack, service, say)
-    stack.stop(service)
-    _to_own_port(stack, service)
+    with stack.trying(f"{service}-next"):
+        _to_spare(stack, service, say)
+    with stack.trying(service):
+        stack.stop(service)
+        _to_own_port(stack, service)
     stack.stop_spare(service)
     say(f"{service} is replaced.")
 

@@ -11,9 +11,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -39,6 +41,9 @@ class Stack:
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
         self.places: dict[str, Place] = {}  # of parts that see another place than the stack's own
+        self.sent: dict[str, int] = {}  # where the gateway was told to send to, once it was
+        self._tried: set[str] = set()
+        self._hands = Lock()  # what has been stopped is not started again by who has found it ended
         folder.make(self.data)
         self._lock = folder.hold(self.data)
         end_leftovers(self._run_folder, self.data)
@@ -73,10 +78,7 @@ class Stack:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
@@ -120,20 +122,19 @@ class Stack:
 
     def build(self, name: str) -> Part:
         """How a part is started, from the place that it sees."""
-        return build(name.partition("-")[0], self.places.get(name, self.place))
+        place = self.places.get(name, self.place)
+        if name == "gateway" and self.sent:
+            told = {service: [port] for service, port in self.sent.items()}
+            place = replace(place, replicas={**place.replicas, **told})
+        return build(name.partition("-")[0], place)
 
     def launch(self, name: str) -> None:
         """Start a part without waiting for it."""
         part = self.build(name)
         self._running[name] = Process(
-            name,
-            part.command,
-            environment=part.environment or base_environment(self.data),
-            folder=part.folder,
-            log=self.data / f"logs/{name}.log",
-            run=self._run_folder,
-            stop=part.stop,
-        )
+            name, part.command, environment=part.environment or base_environment(self.data),
+            folder=part.folder, log=self.data / f"logs/{name}.log", run=self._run_folder, stop=part.stop,
+        )  # fmt: skip
 
     def wait_ready(self, name: str) -> None:
         """Raises Failure with the end of its log when the part ends, or is not ready in a minute."""
@@ -164,7 +165,8 @@ class Stack:
 
     def stop(self, name: str) -> None:
         """Stop a part in good order, if it runs; `start` starts it again on the same port."""
-        process = self._running.pop(name, None)
+        with self._hands:
+            process = self._running.pop(name, None)
         if process is not None:
             process.stop()
 
@@ -186,9 +188,26 @@ class Stack:
         """What a part has written in this run."""
         return (self.data / f"logs/{name}.log").read_text(errors="replace")
 
+    @contextmanager
+    def trying(self, name: str) -> Iterator[None]:
+        """So long a part that ends is not `ended`: whoever tries it looks at it, and ends it."""
+        self._tried.add(name)
+        try:
+            yield
+        finally:
+            self._tried.discard(name)
+
     def ended(self) -> Sequence[Process]:
         """The parts that have ended by themselves."""
-        return [part for part in self._running.values() if not part.alive()]
+        running = [*self._running.values()]  # another thread may start one meanwhile
+        return [part for part in running if part.name not in self._tried and not part.alive()]
+
+    def revive(self, part: Process) -> None:
+        """Start again what has ended, unless somebody has stopped it meanwhile."""
+        with self._hands:
+            if self._running.get(part.name) is part:
+                part.stop()
+                self.launch(part.name)
 
     # --- a second one of a service, while the first is replaced -------------------------------------
 

@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from infra.local import bootstrap, moves, operate, servers, status
 from infra.local.failure import Failure
 from infra.local.moves import move
-from infra.local.parts import ORDER, get
+from infra.local.parts import ORDER, answers, get
 from infra.local.process import runs
 from infra.local.rollout import rollout
 from infra.local.stack import Stack
@@ -76,6 +77,13 @@ def the_old_one_serves(stack: Stack, pid: int | None) -> None:
     assert get(f"{stack.base_url}/api/v1/{SERVICE}/openapi.json", 5).status == 200
 
 
+def the_gateway_reaches(stack: Stack, service: str, what: str) -> None:
+    deadline = time.monotonic() + 10
+    while not answers(f"{stack.base_url}/api/v1/{service}/openapi.json"):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize(("fault", "what"), [
     ("threading.Timer(6, lambda: os._exit(3)).start()", "has ended with status 3"),
     ("threading.Timer(6, os.kill, [os.getpid(), signal.SIGSTOP]).start()", "is not ready any more"),
@@ -107,6 +115,11 @@ def test_a_second_one_that_does_not_start_leaves_the_one_beside_it_which_status_
     assert found[SERVICE].state == "not running"
     assert found[f"{SERVICE}-next"].state == "ready"
     assert found[f"{SERVICE}-next"].version
+    stack.kill("gateway")
+    stack.start("gateway")
+    the_gateway_reaches(stack, SERVICE, "one that starts again knows where the service is")
+    move(stack, "auth", "auth")
+    the_gateway_reaches(stack, SERVICE, "and so does a move of the other service")
 
     stack.place = replace(stack.place, releases={})
     rollout(stack, SERVICE, print)

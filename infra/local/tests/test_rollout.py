@@ -1,6 +1,9 @@
 """A service is replaced while 200 requests a second come through the gateway: none fails."""
 
+import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +15,7 @@ from threading import Timer
 import pytest
 
 from infra.local import bootstrap, ports
+from infra.local.control import _address
 from infra.local.stack import SERVICES
 from infra.local.steady import Load
 
@@ -90,6 +94,20 @@ def test_a_new_one_that_does_not_start_leaves_the_old_one_as_it_is(run: Run) -> 
     assert run.pid("expenses") == before
     assert run.make("status").returncode == 0
     assert run.runner.poll() is None
+
+
+def test_what_ends_while_the_runner_does_what_was_asked_is_started_again(run: Run) -> None:
+    before, deadline = run.pid("cache"), time.monotonic() + READY_SECONDS
+    file = run.data / "run/cache.pid"
+    with socket.socket(socket.AF_UNIX) as asks:
+        with _address(run.data / "run") as address:
+            asks.connect(address)
+        os.kill(before, signal.SIGKILL)
+        while not file.exists() or file.read_text().strip() in {"", str(before)}:
+            assert time.monotonic() < deadline
+            asks.sendall(b" ")  # the runner is busy as long as there is more of the line
+            time.sleep(0.1)
+        assert select.select([asks], [], [], 0)[0] == [], "the runner was busy all the time"
 
 
 def test_what_cannot_be_replaced_is_said_in_a_sentence(run: Run, tmp_path: Path) -> None:
