@@ -98,9 +98,11 @@ class HereHeld(Here):
         run_client("sh", command, os.environ, snapshot or subprocess.DEVNULL, None)
 
     def start(self) -> None:
-        """What `stop` stopped, in order, each once the one before is ready."""
+        """What `stop` stopped; where one does not become ready, the others are started all the same."""
         for name in self._stopped:
-            self._stack.start(name)
+            self._stack.launch(name)
+        for name in self._stopped:
+            self._stack.wait_ready(name)
         if self._stack.has("gateway"):
             self._wait_for_gateway()
 
