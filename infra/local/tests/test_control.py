@@ -59,6 +59,7 @@ def test_who_waits_for_another_one_is_told_so(tmp_path: Path, capsys: pytest.Cap
     (Failure("A sentence."), "A sentence."),
     (FileNotFoundError(2, "No such file", "gateway.log"),
      "It broke off (FileNotFoundError: [Errno 2] No such file: 'gateway.log'); make status says what runs."),
+    (TypeError("a defect"), "It broke off (TypeError: a defect); make status says what runs."),
 ])  # fmt: skip
 def test_what_fails_is_a_sentence(tmp_path: Path, error: Exception, said: str) -> None:
     def fail(_request: Mapping[str, Any], _say: Say) -> None:
