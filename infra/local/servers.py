@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from infra.local.failure import Failure
 
 PACKAGES = ROOT / "infra/local/.venv/lib"
 NOBODY = 65534  # on every Linux distribution
+ORPHAN_SECONDS = 5.0
 TRAEFIK = ROOT / "infra/local/.venv/bin/traefik"
 
 
@@ -88,11 +91,38 @@ def forget_lock(folder: Path) -> None:
 
     Not while any process stands in `folder`: it may be a backend that still writes.
     """
+    if not any(_standing(folder)):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+
+
+def end_orphans(folder: Path) -> None:
+    """End what a killed server left in `folder`, beside which none starts, and wait for that.
+
+    A backend sees that its server has gone once it waits for something: not in the midst of a long statement.
+    """
+    program, deadline = postgres("postgres").resolve(), time.monotonic() + ORPHAN_SECONDS
+    while orphans := [pid for pid in _standing(folder) if _program(pid) == program]:
+        for pid in orphans:
+            with suppress(OSError):  # it ended
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return  # Postgres says in its log who is left
+        time.sleep(0.01)
+
+
+def _standing(folder: Path) -> Iterator[int]:
+    """The processes that have `folder` as their own."""
     for process in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):  # it ended, or is another user's
             if process.readlink() == folder.resolve():
-                return
-    (folder / "postmaster.pid").unlink(missing_ok=True)
+                yield int(process.parent.name)
+
+
+def _program(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/exe").readlink()
+    except OSError:
+        return None
 
 
 def initdb(folder: Path, password_file: Path) -> None:

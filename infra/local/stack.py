@@ -207,6 +207,8 @@ class Stack:
         with self._hands:
             if self._running.get(part.name) is part:
                 part.stop()
+                if part.name == "postgres":
+                    servers.end_orphans(self.data / "postgres")
                 self.launch(part.name)
 
     # --- a second one of a service, while the first is replaced -------------------------------------

@@ -1,0 +1,47 @@
+"""A Postgres that is killed starts again, whatever its backends are doing."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from infra.local import bootstrap, servers
+from infra.local.here import Here
+from infra.local.revive import Reviver
+from infra.local.stack import Stack
+
+# It looks neither at its server nor at anything else for a minute, once it has said so.
+BUSY = """
+    DO $$ BEGIN
+        RAISE WARNING 'busy';
+        PERFORM count(*) FROM generate_series(1, 300000000) AS number WHERE md5(number::text) = '';
+    END $$
+"""
+HEALED_SECONDS = 30.0
+
+
+def test_a_backend_in_a_long_statement_does_not_keep_the_next_server_from_starting(tmp_path: Path) -> None:
+    bootstrap.install(bootstrap.RUN, develop=False)
+    said: list[str] = []
+    with Stack(tmp_path / "data", port=0).servers() as stack, Reviver(stack, said.append) as reviver:
+        password = servers.superuser(stack.place.secrets / "postgres/superuser_password")
+        command = [str(servers.postgres("psql")), *servers.connection(stack.place.ports["postgres"])]
+        with subprocess.Popen(
+            [*command, "-Xqd", "postgres", "-c", BUSY],
+            env={**os.environ, **password}, stderr=subprocess.PIPE, text=True,
+        ) as client:  # fmt: skip
+            try:
+                assert client.stderr is not None
+                assert "busy" in client.stderr.readline()
+                postmaster = int((stack.data / "run/postgres.pid").read_text())
+                os.kill(postmaster, signal.SIGKILL)
+                deadline = time.monotonic() + HEALED_SECONDS
+                while not said or not stack.build("postgres").ready():
+                    assert time.monotonic() < deadline, said
+                    assert reviver.given_up() is None, said
+                    time.sleep(0.05)
+            finally:
+                client.kill()  # or the end of this block waits for it
+        assert Here(stack.place).postgres("psql", "-XAtqd", "postgres", "-c", "SELECT 1") == "1\n"
+    assert len(said) == 1
