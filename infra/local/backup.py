@@ -113,6 +113,9 @@ def main() -> int:
     except (Failure, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: no backup was made.", file=sys.stderr)
+        return 130
     size = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}  ({size / 1e6:.1f} MB; without the secrets: keep those apart)")
     return 0

@@ -9,7 +9,7 @@ import json
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +72,7 @@ class Control:
 
         try:
             request = json.loads(connection.makefile("rb").readline())
-            answer({"began": True})
+            _write(connection, {"began": True})  # unless who waited for the turn has left
             self._handlers[request["do"]](request, lambda text: answer({"say": text}))
         except Failure as failure:
             return str(failure)
@@ -94,14 +94,31 @@ def ask(data: Path, request: Mapping[str, object]) -> None:
         except OSError:
             raise Failure(f"The stack on {data} takes no requests: is it still starting?") from None
         _write(connection, request)
-        if not select.select([connection], [], [], BUSY_SECONDS)[0]:
-            print("The stack is busy with what was asked of it before; waiting …", flush=True)
-        for line in connection.makefile("rb"):
-            answer = json.loads(line)
-            if answer.get("done"):
-                raise Failure(answer["done"])
-            if "done" in answer:
-                return
-            if "say" in answer:
-                print(answer["say"], flush=True)
+        _follow(connection)
+
+
+def _follow(connection: socket.socket) -> None:
+    """Print what is said until it is done. Raises Failure."""
+    begun = b""
+    with connection.makefile("rb") as answers:
+        try:
+            if not select.select([connection], [], [], BUSY_SECONDS)[0]:
+                print("The stack is busy with what was asked of it before; waiting …", flush=True)
+            begun = answers.readline()
+            _tell(answers)
+        except KeyboardInterrupt:
+            connection.shutdown(socket.SHUT_RDWR)  # from here on it is not begun any more
+            if begun or answers.read():
+                raise Failure("\nThe stack goes on with it to the end: make status says what runs.") from None
+            raise Failure("\nInterrupted before its turn came: nothing was done.") from None
+
+
+def _tell(answers: Iterable[bytes]) -> None:
+    for line in answers:
+        answer = json.loads(line)
+        if answer.get("done"):
+            raise Failure(answer["done"])
+        if "done" in answer:
+            return
+        print(answer["say"], flush=True)
     raise Failure("The stack was stopped meanwhile.")

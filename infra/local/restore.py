@@ -149,6 +149,9 @@ def main() -> int:
     except (Failure, OSError, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: make restore again, or half of it may be what make run finds.", file=sys.stderr)
+        return 130
     return 0
 
 

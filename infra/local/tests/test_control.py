@@ -1,9 +1,11 @@
 """How one command is answered while another one's request is being done, and what a failure looks like."""
 
+import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, main_thread
 from typing import Any
 
 import pytest
@@ -68,3 +70,48 @@ def test_what_fails_is_a_sentence(tmp_path: Path, error: Exception, said: str) -
     with holder(tmp_path, fail), pytest.raises(Failure) as failure:
         ask(tmp_path, {"do": "it"})
     assert str(failure.value) == said
+
+
+def test_who_interrupts_is_told_that_it_goes_on(tmp_path: Path) -> None:
+    # Where pytest runs in the background of a shell, Ctrl-C is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    done: list[str] = []
+    enough = Event()
+
+    def work(_request: Mapping[str, Any], _say: Say) -> None:
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+        assert enough.wait(20)
+        done.append("to the end")
+
+    try:
+        with holder(tmp_path, work):
+            with pytest.raises(Failure, match="The stack goes on with it to the end"):
+                ask(tmp_path, {"do": "it"})
+            enough.set()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["to the end"]
+
+
+def test_who_leaves_before_the_turn_has_come_has_nothing_done(tmp_path: Path) -> None:
+    begun, enough = Event(), Event()
+    done: list[str] = []
+
+    def work(request: Mapping[str, Any], _say: Say) -> None:
+        begun.set()
+        assert enough.wait(20)
+        done.append(request["name"])
+
+    with holder(tmp_path, work):
+        threads = [Thread(target=ask, args=[tmp_path, {"do": "it", "name": "first"}])]
+        threads[0].start()
+        assert begun.wait(20)
+        with socket.socket(socket.AF_UNIX) as leaves:
+            leaves.connect(str(tmp_path / "run/control"))
+            leaves.sendall(b'{"do": "it", "name": "second"}\n')
+        threads.append(Thread(target=ask, args=[tmp_path, {"do": "it", "name": "third"}]))
+        threads[1].start()
+        enough.set()
+        for thread in threads:
+            thread.join(20)
+    assert done == ["first", "third"]
