@@ -74,6 +74,7 @@ class Process:
     def end(self) -> str:
         """How it has ended, as its guard says in the manner of a shell: `by SIGKILL`, `with status 1`."""
         status = self._guard.wait()
+        status = status if status >= 0 else 128 - status  # it was killed itself
         killed = {128 + number: number.name for number in signal.Signals}
         return f"by {killed[status]}" if status in killed else f"with status {status}"
 
@@ -84,13 +85,16 @@ class Process:
                 os.kill(pid, number)
 
     def stop(self) -> None:
-        """Ask it to stop and wait; after 30 seconds it is killed."""
+        """Ask it to stop and wait; after 30 seconds, or without a guard that could ask, it is killed."""
         if self._guard.stdin is not None:
             self._guard.stdin.close()
         try:
-            self._guard.wait(STOP_SECONDS)
+            guarded = self._guard.wait(STOP_SECONDS) >= 0
         except subprocess.TimeoutExpired:
-            os.killpg(self._guard.pid, signal.SIGKILL)
+            guarded = False
+        if not guarded:
+            with suppress(ProcessLookupError):  # the part was killed too
+                os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
         self._pid_file.unlink(missing_ok=True)
         self._pid_file.with_suffix(".started").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infra.local import bootstrap, servers
 from infra.local.here import Here
+from infra.local.process import runs
 from infra.local.revive import Reviver
 from infra.local.stack import Stack
 
@@ -45,3 +46,18 @@ def test_a_backend_in_a_long_statement_does_not_keep_the_next_server_from_starti
                 client.kill()  # or the end of this block waits for it
         assert Here(stack.place).postgres("psql", "-XAtqd", "postgres", "-c", "SELECT 1") == "1\n"
     assert len(said) == 1
+
+
+def test_a_part_whose_guard_was_killed_gives_its_port_to_the_next(tmp_path: Path) -> None:
+    bootstrap.install(bootstrap.RUN, develop=False)
+    said: list[str] = []
+    with Stack(tmp_path / "data", port=0).servers() as stack, Reviver(stack, said.append) as reviver:
+        part = runs(stack.data, "cache")
+        stat = Path(f"/proc/{part}/stat").read_text()
+        os.kill(int(stat.rpartition(")")[2].split()[1]), signal.SIGKILL)  # its parent
+        deadline = time.monotonic() + HEALED_SECONDS
+        while runs(stack.data, "cache") in {part, None} or not stack.build("cache").ready():
+            assert time.monotonic() < deadline, said
+            assert reviver.given_up() is None, said
+            time.sleep(0.05)
+    assert [line.partition(",")[0] for line in said] == ["cache has ended by SIGKILL"]
