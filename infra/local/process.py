@@ -45,6 +45,7 @@ class Process:
     ) -> None:  # fmt: skip
         self.name = name
         self.log = log
+        self.began = time.monotonic()
         self._pid_file = run / f"{name}.pid"
         self._pid_file.unlink(missing_ok=True)
         stop_name = stop.name.removeprefix("SIG")

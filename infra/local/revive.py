@@ -13,6 +13,7 @@ from infra.local.stack import Stack
 
 TIMES = 3  # within WINDOW_SECONDS; after that it ends for a reason that a start does not mend
 WINDOW_SECONDS = 60.0
+SOON_SECONDS = 5.0  # who has run for longer has ended for another one, such as a kill
 LOOK_SECONDS = 0.2
 
 
@@ -53,10 +54,12 @@ class Reviver:
         self._due = {part: due for part, due in self._due.items() if part in ended}
         for part in ended:
             if part not in self._due:
-                recent = [end for end in self._ends[part.name] if now - end < WINDOW_SECONDS]
+                soon = now - part.began < SOON_SECONDS
+                recent = [end for end in self._ends[part.name] if soon and now - end < WINDOW_SECONDS]
                 if len(recent) == TIMES:
                     return part
-                self._ends[part.name] = [*recent, now]
+                if soon:
+                    self._ends[part.name] = [*recent, now]
                 self._due[part] = now + 2 ** len(recent) - 1  # at once, after a second, after three
                 self._say(f"{part.name} has ended {part.end}, and is started again; its log: {part.log}")
             if now >= self._due[part]:

@@ -6,7 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from infra.local import bootstrap, servers
+import pytest
+
+from infra.local import bootstrap, revive, servers
 from infra.local.here import Here
 from infra.local.process import runs
 from infra.local.revive import Reviver
@@ -61,3 +63,22 @@ def test_a_part_whose_guard_was_killed_gives_its_port_to_the_next(tmp_path: Path
             assert reviver.given_up() is None, said
             time.sleep(0.05)
     assert [line.partition(",")[0] for line in said] == ["cache has ended by SIGKILL"]
+
+
+def test_who_has_run_for_a_while_is_started_at_once_however_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap.install(bootstrap.RUN, develop=False)
+    monkeypatch.setattr(revive, "SOON_SECONDS", 0)
+    said: list[str] = []
+    with Stack(tmp_path / "data", port=0).servers() as stack, Reviver(stack, said.append) as reviver:
+        for _ in range(revive.TIMES + 2):
+            part = runs(stack.data, "cache")
+            assert part is not None
+            os.kill(part, signal.SIGKILL)
+            deadline = time.monotonic() + HEALED_SECONDS
+            while runs(stack.data, "cache") in {part, None} or not stack.build("cache").ready():
+                assert time.monotonic() < deadline, said
+                assert reviver.given_up() is None, said
+                time.sleep(0.05)
+    assert len(said) == revive.TIMES + 2

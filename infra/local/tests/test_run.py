@@ -249,10 +249,11 @@ def test_each_part_that_ends_is_started_again(run: Run) -> None:
 def test_a_part_that_ends_too_often_is_named_with_its_log(run: Run) -> None:
     run.begin()
     assert run.process is not None
-    for _ in range(4):
+    while run.process.poll() is None:
         kill(run, "expenses")
     said, _ = run.process.communicate(timeout=60)
-    assert said.count("expenses has ended by SIGKILL, and is started again; its log") == 3
+    times = said.count("expenses has ended by SIGKILL, and is started again; its log")
+    assert times in {3, 4}, "the first one may have run for a while"
     assert "expenses has ended by SIGKILL too often; its log" in said
     assert run.process.returncode == 1
     assert not run.parts()
