@@ -22,6 +22,11 @@ class Truth:
         self.built += 1
         return Built(self.version, f"body of {self.version}".encode())
 
+    async def met(self, cache: ReplyCache) -> None:
+        """Read once, which is not kept yet."""
+        await self.read(cache)
+        self.built = 0
+
     async def read(self, cache: ReplyCache) -> Reply:
         return await cache.get_or_build(ALICE, "expenses?limit=50", at(self.version), self.build)
 

@@ -18,6 +18,7 @@ NOISE = 0.25  # of a busy machine
 async def test_killed_it_costs_speed_only_and_heals(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
+    await truth.met(cache)
     await truth.read(cache)
     await stored(valkey, 1)
     valkey.kill()
@@ -49,6 +50,7 @@ def test_a_connection_that_is_reset_at_this_moment_is_made_anew(valkey: Valkey) 
 async def test_started_anew_it_is_used_at_once(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
+    await truth.met(cache)
     await truth.read(cache)
     await stored(valkey, 1)
     valkey.kill()
@@ -61,6 +63,7 @@ async def test_started_anew_it_is_used_at_once(
 async def test_hung_it_costs_a_quarter_second_once_and_heals(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
+    await truth.met(cache)
     await truth.read(cache)
     await stored(valkey, 1)
     valkey.signal(signal.SIGSTOP)
@@ -94,6 +97,7 @@ async def heal(cache: ReplyCache, truth: Truth) -> None:
 async def test_full_it_still_answers(truth: Truth) -> None:
     with Valkey("--maxmemory", "1", "--maxmemory-policy", "noeviction") as full:
         cache = open_replies(full.url, None)
+        await truth.met(cache)
         for _ in range(5):
             assert (await truth.read(cache)).body == b"body of 1"
             await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from expenses_service.cache.doorkeeper import Doorkeeper
 from expenses_service.cache.models import Built, Reply
 from expenses_service.cache.repository import ReplyStore, connect
 from expenses_service.cache.rules import entity_tag, pack, storage_key, unpack
@@ -15,11 +16,13 @@ class ReplyCache:
     """Never stale: what is kept names the data version that it is of, and Postgres confirms it.
 
     It is asked once something is there to be confirmed, so a read that finds nothing costs one
-    question less. A miss is kept under the version that was read in the same snapshot as its rows.
+    question less. A miss is kept under the version that was read in the same snapshot as its rows,
+    from the second time on that it is asked for here.
     """
 
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store
+        self._doorkeeper = Doorkeeper()
         self.replies = {"same": 0, "memory": 0, "hit": 0, "miss": 0}
 
     @property
@@ -60,9 +63,14 @@ class ReplyCache:
         self.replies["miss"] += 1
         built = await build()
         etag = entity_tag(user_id, built.version, query_key)
-        if self._store is not None and len(built.body) <= MAX_BODY_BYTES:
-            self._store.put(key, pack(etag, built.body), TTL_SECONDS)
+        self._keep(key, etag, built.body)
         return Reply(etag, built.body, built.version)
+
+    def _keep(self, key: str, etag: str, body: bytes) -> None:
+        if self._store is None or len(body) > MAX_BODY_BYTES:
+            return
+        if self._doorkeeper.knows(key):
+            self._store.put(key, pack(etag, body), TTL_SECONDS)
 
     async def close(self) -> None:
         """Finish what is being stored and close the connections."""
