@@ -1,4 +1,4 @@
-"""What HTTP's parser refuses is told in a problem document; who reads nothing more is cut off."""
+"""Answers in one piece, a problem document for no HTTP, an end for who reads nothing more."""
 
 import asyncio
 import socket
@@ -13,9 +13,48 @@ from expenses_service.problems import document, respond
 STALLED_SECONDS: Final = 120
 """The kernel's timer, begun anew whenever the reader takes some; to the gateway that is 64 KiB."""
 
+_VERSION: Final = b"HTTP/1.1 "
+
 _DETAIL: Final = (
     "This is no HTTP/1.1 request: its method is unknown, or its target is not percent-encoded."
 )
+
+
+class Joined:
+    """A transport that sends the head of an answer with what follows it at once.
+
+    uvicorn writes them one after the other. A process that hangs or is killed in between has begun
+    an answer, which nobody can give in its place any more.
+    """
+
+    __slots__ = ("_call_soon", "_head", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._call_soon = loop.call_soon
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """A head waits for what comes next, and no longer than this turn of the loop."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(_VERSION):
+            self._head = data
+            self._call_soon(self._send_head)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """What was written is sent first."""
+        self._send_head()
+        self._transport.close()
+
+    def _send_head(self) -> None:
+        if self._head and not self.is_closing():
+            self._transport.write(self._head)
+        self._head = b""
 
 
 class Protocol(HttpToolsProtocol):
@@ -24,6 +63,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A reader that takes nothing keeps its answer in memory, and its place (tcp(7))."""
         super().connection_made(transport)
+        self.transport = Joined(transport, self.loop)  # type: ignore[assignment]  # all that is used
         if sys.platform == "linux":  # others have no such timer
             milliseconds = int(STALLED_SECONDS * 1000)
             connection = transport.get_extra_info("socket")

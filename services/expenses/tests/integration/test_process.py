@@ -169,3 +169,15 @@ def test_what_no_parser_reads_is_told_as_a_problem(settings: Settings, line: str
     assert (told["status"], told["code"], told["instance"]) == (400, "invalid_request", "/")
     assert told["request_id"] == answer.headers["x-request-id"]
     assert len(told["request_id"]) == 32
+
+
+def test_an_answer_leaves_in_one_piece(settings: Settings) -> None:
+    """So nobody is left with half of one, should the process hang right then."""
+    with served(settings) as (_, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            for _ in range(50):
+                connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+                assert f"content-length: {len(body)}".encode() in head.splitlines()
