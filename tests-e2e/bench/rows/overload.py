@@ -23,6 +23,8 @@ REFUSED_MS = 500
 PROBES = 8
 """Beside the load, so that some of them are refused in each round."""
 AT_PEAK = 64
+FLOOD_SECONDS = 10
+"""It takes a while until so many wait."""
 
 
 def overload(site: Site) -> Iterator[Line]:
@@ -67,8 +69,7 @@ def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[S
     probes = [
         threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended)) for _ in range(PROBES)
     ]
-    # It takes a while until so many wait.
-    seconds = max(2 * site.options.seconds, 3 * flood.pause_ms // 1000)
+    seconds = max(FLOOD_SECONDS, 3 * flood.pause_ms // 1000)
     with running(site, site.gateway, flood, connections, seconds) as run:
         for probe in probes:
             probe.start()
