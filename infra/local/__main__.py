@@ -22,8 +22,8 @@ HIGHEST_PORT = 65535
 AGAIN_SECONDS = 0.5
 
 
-class Stopped(Exception):
-    """A signal asked us to stop."""
+class Stopped(BaseException):
+    """A signal asked us to stop: as with KeyboardInterrupt, nobody on the way takes it for an error."""
 
 
 def main() -> int:

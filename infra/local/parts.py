@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +111,7 @@ def _postgres(place: Place) -> Part:
 
 
 def _succeeds(command: Sequence[str]) -> bool:
-    return os.spawnv(os.P_WAIT, command[0], list(command)) == 0
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _valkey(name: str) -> Callable[[Place], Part]:

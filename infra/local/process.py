@@ -33,6 +33,7 @@ kill "$watch" 2>/dev/null
 exit "$status"
 """
 STOP_SECONDS = 30.0
+KILL_SECONDS = 2.0
 LAST_BYTES = 64 * 1024  # more than the lines that anybody is shown
 
 
@@ -94,11 +95,19 @@ class Process:
         except subprocess.TimeoutExpired:
             guarded = False
         if not guarded:
-            with suppress(ProcessLookupError):  # the part was killed too
-                os.killpg(self._guard.pid, signal.SIGKILL)
-            self._guard.wait()
+            self._kill()
         self._pid_file.unlink(missing_ok=True)
         self._pid_file.with_suffix(".started").unlink(missing_ok=True)
+
+    def _kill(self) -> None:
+        """The part and its guard, which may be gone already; what the part held is free afterwards."""
+        deadline = time.monotonic() + KILL_SECONDS
+        with suppress(ProcessLookupError):  # nobody is left
+            while time.monotonic() < deadline:
+                os.killpg(self._guard.pid, signal.SIGKILL)
+                self._guard.poll()  # or it stays in the group as a zombie
+                time.sleep(0.01)
+        self._guard.wait()
 
     def last_lines(self, count: int = 15) -> str:
         """The end of what it has written to its log."""

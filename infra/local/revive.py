@@ -29,7 +29,11 @@ class Reviver:
         self._thread = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Self:
-        self._given_up: Future[Process | None] = self._thread.submit(self._go_on)
+        try:
+            self._given_up: Future[Process | None] = self._thread.submit(self._go_on)
+        except BaseException:  # a signal came while it began, and nobody will call __exit__
+            self._enough.set()
+            raise
         return self
 
     def __exit__(

@@ -99,6 +99,7 @@ def end_orphans(folder: Path) -> None:
     """End what a killed server left in `folder`, beside which none starts, and wait for that.
 
     A backend sees that its server has gone once it waits for something: not in the midst of a long statement.
+    Where it is another user's and we may not look (root in a container without CAP_SYS_PTRACE), it is left.
     """
     program, deadline = postgres("postgres").resolve(), time.monotonic() + ORPHAN_SECONDS
     while orphans := [pid for pid in _standing(folder) if _program(pid) == program]:

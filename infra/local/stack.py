@@ -124,7 +124,7 @@ class Stack:
         """How a part is started, from the place that it sees."""
         place = self.places.get(name, self.place)
         if name == "gateway" and self.sent:
-            told = {service: [port] for service, port in self.sent.items()}
+            told = {service: [port] for service, port in [*self.sent.items()]}  # another thread may add one
             place = replace(place, replicas={**place.replicas, **told})
         return build(name.partition("-")[0], place)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.__main__ import Stopped
 from infra.local.control import Control, ask
 from infra.local.failure import Failure
 
@@ -115,3 +116,31 @@ def test_who_leaves_before_the_turn_has_come_has_nothing_done(tmp_path: Path) ->
         for thread in threads:
             thread.join(20)
     assert done == ["first", "third"]
+
+
+def test_who_is_stopped_begins_nothing_more(tmp_path: Path) -> None:
+    """A signal comes while a request is being done and another one waits."""
+    begun: list[str] = []
+    told: list[str] = []
+
+    def work(request: Mapping[str, Any], _say: Say) -> None:
+        begun.append(request["name"])
+        raise Stopped
+
+    def wish(name: str) -> None:
+        try:
+            ask(tmp_path, {"do": "it", "name": name})
+        except Failure as failure:
+            told.append(str(failure))
+
+    (tmp_path / "run").mkdir()
+    threads = [Thread(target=wish, args=[name]) for name in ("first", "second")]
+    with Control(tmp_path, {"it": work}) as control:
+        for thread in threads:
+            thread.start()
+        with pytest.raises(Stopped):
+            control.serve(20)
+    for thread in threads:
+        thread.join(20)
+    assert len(begun) == 1
+    assert "The stack was stopped meanwhile." in told

@@ -3,7 +3,7 @@
 from typing import Final
 
 MOST: Final = 32_768
-"""Keys of a generation, of which there are two: 6 MiB at most."""
+"""Keys of a generation, of which there are two: 7 MiB at most."""
 
 
 class Doorkeeper:
