@@ -93,15 +93,15 @@ def ask(data: Path, request: Mapping[str, object]) -> None:
                 connection.connect(address)
         except OSError:
             raise Failure(f"The stack on {data} takes no requests: is it still starting?") from None
-        _write(connection, request)
-        _follow(connection)
+        _follow(connection, request)
 
 
-def _follow(connection: socket.socket) -> None:
-    """Print what is said until it is done. Raises Failure."""
+def _follow(connection: socket.socket, request: Mapping[str, object]) -> None:
+    """Ask, and print what is said until it is done. Raises Failure."""
     begun = b""
     with connection.makefile("rb") as answers:
         try:
+            _write(connection, request)
             if not select.select([connection], [], [], BUSY_SECONDS)[0]:
                 print("The stack is busy with what was asked of it before; waiting …", flush=True)
             begun = answers.readline()
