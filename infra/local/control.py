@@ -111,6 +111,8 @@ def _follow(connection: socket.socket, request: Mapping[str, object]) -> None:
             if begun or answers.read():
                 raise Failure("\nThe stack goes on with it to the end: make status says what runs.") from None
             raise Failure("\nInterrupted before its turn came: nothing was done.") from None
+        except OSError:  # nobody has come to take the request
+            raise Failure("The stack was stopped meanwhile.") from None
 
 
 def _tell(answers: Iterable[bytes]) -> None:
