@@ -111,14 +111,14 @@ def _watch(site: Site, watched: Sequence[Watched], seconds: float) -> None:
 
 
 def _held(pid: int, part: str) -> int:
-    """KiB of a part; of Postgres those of a process, on the average.
+    """KiB of a part; of Postgres those of its largest backend, so one that leaks shows.
 
     Its buffers are shared, and count anew in every backend that has touched them. How many backends
     there are is up to the services' pools, which open one more when they need it.
     """
     if part != "postgres":
         return machine.memory_kib(pid)
-    return machine.memory_kib(pid, shared=False) // len(machine.tree(pid))
+    return max(machine.memory_kib(backend, shared=False) for backend in machine.tree(pid)[1:])
 
 
 def report(watched: Sequence[Watched], faults: Sequence[str]) -> int:
