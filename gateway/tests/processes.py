@@ -17,6 +17,7 @@ import httpx
 
 GATEWAY = Path(__file__).parent.parent
 START_SECONDS = 20
+SPOKEN_FOR: list[socket.socket] = []
 # One client for all: making one costs more than a request. No connection outlives its request.
 PROBE = httpx.Client(timeout=2, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -32,13 +33,20 @@ def traefik_binary() -> str:
 
 
 def free_port() -> int:
-    """Below those that Linux gives to outgoing connections, of which other tests have many."""
-    with socket.socket() as probe:
-        while True:
-            port = random.randrange(20_000, 32_768)  # noqa: S311 - of no secret
-            with suppress(OSError):  # somebody has it
-                probe.bind(("127.0.0.1", port))
-                return port
+    """Below those that Linux gives to outgoing connections, of which other tests have many.
+
+    UDP's port of that number stays bound as long as this process runs: by that, whoever else looks for one,
+    here or beside, sees that it is spoken for before anything listens on it.
+    """
+    while True:
+        port = random.randrange(20_000, 32_768)  # noqa: S311 - of no secret
+        spoken_for = socket.socket(type=socket.SOCK_DGRAM)
+        with suppress(OSError), socket.socket() as probe:  # somebody has it
+            spoken_for.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
+            SPOKEN_FOR.append(spoken_for)
+            return port
+        spoken_for.close()
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = START_SECONDS, what: str = "it") -> None:

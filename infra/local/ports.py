@@ -1,64 +1,82 @@
-"""Free ports; as a command, says in a sentence when the gateway's cannot be had: `… PORT [CONTAINER]`."""
+"""Free ports; as a command, says in a sentence when the gateway's cannot be had: `… PORT [CONTAINER]`.
+
+Whoever is given one holds UDP's port of that number until it is released: nobody else who asks here is given
+it before its part listens, or while that part is down.
+"""
 
 import random
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from infra.local.failure import Failure
 
 HOST = "127.0.0.1"
-
 
 FREE = range(20_000, 32_768)
 """Below those that Linux gives to outgoing connections, which would take one while its part is down."""
 TRIES = 1000
 
 
+_held: dict[int, socket.socket] = {}
+
+
 def reserve(names: Sequence[str], gateway: int) -> dict[str, int]:
     """A free port for each purpose; the gateway's is given, or free when that is 0. Raises Failure."""
-    sockets = {name: socket.socket() for name in names}
     ports: dict[str, int] = {}
     try:
-        for name, probe in sockets.items():
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if name == "gateway" and gateway:
-                _bind_given(probe, gateway)
-                ports[name] = gateway
-            else:
-                ports[name] = _bind_free(probe, [*ports.values(), gateway])
-        return ports
-    finally:
-        for probe in sockets.values():
-            probe.close()
+        for name in names:
+            ports[name] = _given(gateway) if name == "gateway" and gateway else free(but=gateway)
+    except Failure:
+        release(ports.values())
+        raise
+    return ports
 
 
-def free() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        return _bind_free(probe)
-
-
-def _bind_given(probe: socket.socket, port: int) -> None:
-    try:
-        probe.bind((HOST, port))
-    except OSError as error:
-        raise Failure(
-            f"Port {port} cannot be used ({error.strerror}): choose another, such as make run PORT=9080"
-        ) from None
-
-
-def _bind_free(probe: socket.socket, but: Sequence[int] = ()) -> int:
+def free(but: int = 0) -> int:
+    """A port that nobody listens on or holds, until it is released or the process ends. Raises Failure."""
     for _ in range(TRIES):
         port = random.choice(FREE)  # noqa: S311 - of no secret
-        if port in but:
-            continue
+        if port != but and _hold(port):
+            return port
+    raise Failure(f"No port from {FREE.start} to {FREE.stop - 1} is free.")
+
+
+def release(ports: Iterable[int]) -> None:
+    """Let others have these; of those that were not reserved here nothing happens."""
+    for port in ports:
+        if held := _held.pop(port, None):
+            held.close()
+
+
+def _hold(port: int) -> bool:
+    held = socket.socket(type=socket.SOCK_DGRAM)
+    with suppress(OSError), _probe() as probe:
+        held.bind((HOST, port))
+        probe.bind((HOST, port))
+        _held[port] = held
+        return True
+    held.close()
+    return False
+
+
+def _given(port: int) -> int:
+    with _probe() as probe:
         try:
             probe.bind((HOST, port))
-        except OSError:  # somebody has it
-            continue
-        return port
-    raise Failure(f"No port from {FREE.start} to {FREE.stop - 1} is free.")
+        except OSError as error:
+            raise Failure(
+                f"Port {port} cannot be used ({error.strerror}): choose another, such as make run PORT=9080"
+            ) from None
+    return port
+
+
+def _probe() -> socket.socket:
+    """One that may be bound although connections of a listener before it have not faded out."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return probe
 
 
 def main() -> int:
@@ -69,8 +87,7 @@ def main() -> int:
         return 1
     if running:
         return 0
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with _probe() as probe:
         try:
             probe.bind(("0.0.0.0", int(text)))  # noqa: S104 - where the engine will publish it
         except OSError as error:

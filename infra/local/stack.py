@@ -116,6 +116,7 @@ class Stack:
         for name in reversed(ORDER):
             for known_as in self.replicas(name):
                 self.stop(known_as)
+        ports.release(self.place.ports.values())
         self._lock.close()
 
     # --- single parts ------------------------------------------------------------------------------
@@ -227,7 +228,8 @@ class Stack:
     def stop_spare(self, service: str) -> None:
         """Stop it in good order, if it runs."""
         self.stop(f"{service}-next")
-        self.places.pop(f"{service}-next", None)
+        if place := self.places.pop(f"{service}-next", None):
+            ports.release([place.ports[service]])
         self._tell_ports()
 
     def _tell_ports(self) -> None:

@@ -16,7 +16,7 @@ from threading import Timer
 import pytest
 
 from infra.demo.seed import Client
-from infra.local import bootstrap
+from infra.local import bootstrap, ports
 from infra.local.page import DEMO_EMAIL, DEMO_PASSWORD
 from infra.local.parts import ORDER, answers
 from infra.local.process import is_ours
@@ -36,12 +36,6 @@ def typed(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=bootstrap.ROOT, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Run:
@@ -95,7 +89,7 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "data", free_port())
+    run = Run(tmp_path / "data", ports.free())
     yield run
     if run.process is not None and run.process.poll() is None:
         run.end(signal.SIGTERM)

