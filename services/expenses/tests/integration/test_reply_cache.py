@@ -18,7 +18,7 @@ from tests.waiting import until
 KEY = storage_key(ALICE, "expenses?limit=50")
 
 
-async def test_what_is_asked_for_once_is_not_kept(
+async def test_what_is_asked_for_once_is_neither_looked_for_nor_kept(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
     await truth.read(cache)
@@ -29,6 +29,23 @@ async def test_what_is_asked_for_once_is_not_kept(
     await cache.get_or_build(BOB, "expenses?limit=50", at(2), truth.build)
     await asyncio.sleep(0.1)
     assert valkey.client().keys() == [KEY.encode()]
+    assert valkey.client().info("commandstats")["cmdstat_mget"]["calls"] == 1
+
+
+async def test_what_another_process_kept_is_found_from_the_second_time_on(
+    valkey: Valkey, cache: ReplyCache, truth: Truth
+) -> None:
+    await truth.met(cache)
+    kept = await truth.read(cache)
+    await stored(valkey, 1)
+    beside = open_replies(valkey.url, None)
+    try:
+        assert await truth.read(beside) == kept
+        assert truth.built == 2
+        assert await truth.read(beside) == kept
+        assert truth.built == 2
+    finally:
+        await beside.close()
 
 
 async def test_a_second_read_builds_nothing(

@@ -1,4 +1,4 @@
-"""What was asked for before; what is asked for once needs no place in Redis."""
+"""What was asked for before; what is asked for once needs nothing of Redis."""
 
 from typing import Final
 

@@ -16,8 +16,8 @@ class ReplyCache:
     """Never stale: what is kept names the data version that it is of, and Postgres confirms it.
 
     It is asked once something is there to be confirmed, so a read that finds nothing costs one
-    question less. A miss is kept under the version that was read in the same snapshot as its rows,
-    from the second time on that it is asked for here.
+    question less. A miss is kept under the version that was read in the same snapshot as its rows.
+    What is asked for here for the first time is neither looked for nor kept.
     """
 
     def __init__(self, store: ReplyStore | None) -> None:
@@ -52,7 +52,8 @@ class ReplyCache:
                 self.replies["same"] += 1
                 return Reply(etag, b"", version)
         key = storage_key(user_id, query_key)
-        value = None if self._store is None else await self._store.get(key)
+        store = self._store if self._doorkeeper.knows(key) else None
+        value = None if store is None else await store.get(key)
         if value is not None:
             version = await read_version() if version is None else version
             etag = entity_tag(user_id, version, query_key)
@@ -63,14 +64,9 @@ class ReplyCache:
         self.replies["miss"] += 1
         built = await build()
         etag = entity_tag(user_id, built.version, query_key)
-        self._keep(key, etag, built.body)
+        if store is not None and len(built.body) <= MAX_BODY_BYTES:
+            store.put(key, pack(etag, built.body), TTL_SECONDS)
         return Reply(etag, built.body, built.version)
-
-    def _keep(self, key: str, etag: str, body: bytes) -> None:
-        if self._store is None or len(body) > MAX_BODY_BYTES:
-            return
-        if self._doorkeeper.knows(key):
-            self._store.put(key, pack(etag, body), TTL_SECONDS)
 
     async def close(self) -> None:
         """Finish what is being stored and close the connections."""
