@@ -172,7 +172,6 @@ def _auth(place: Place) -> Part:
         "AUTH_REDIS_URL": f"redis://auth@{HOST}:{place.ports['sessions']}/0",
         "AUTH_REDIS_PASSWORD_FILE": str(secrets / "redis_password"),
         "AUTH_KEY_ENCRYPTION_KEY_FILE": str(secrets / "key_encryption_key"),
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # as its image has
     })  # fmt: skip
 
 

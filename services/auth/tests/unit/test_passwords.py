@@ -2,29 +2,14 @@
 
 import asyncio
 import os
-import re
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
-from argon2 import Parameters, PasswordHasher, extract_parameters
+from argon2 import Parameters, extract_parameters
 
+from auth_service.accounts.argon2id import Argon2id
 from auth_service.accounts.errors import Busy
 from auth_service.accounts.passwords import NICENESS, PasswordPool
-
-DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
-HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-FAULTS_OF_HASHES = """
-import resource
-from argon2 import PasswordHasher
-hasher = PasswordHasher(time_cost=1, memory_cost=65536, parallelism=1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
-    hasher.hash("x")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
 
 
 def pool(threads: int = 1, waiting: int = 1) -> PasswordPool:
@@ -194,13 +179,13 @@ async def test_nobodys_password_costs_as_much_as_somebodys(
 ) -> None:
     """The same function over a hash of the same parameters, whoever it is."""
     worked: list[tuple[Parameters, str]] = []
-    verify = PasswordHasher.verify
+    verify = Argon2id.verify
 
-    def counted(self: PasswordHasher, encoded: str, password: str) -> bool:
+    def counted(self: Argon2id, encoded: str, password: str) -> bool:
         worked.append((extract_parameters(encoded), password))
         return verify(self, encoded, password)
 
-    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    monkeypatch.setattr(Argon2id, "verify", counted)
     passwords = PasswordPool(time_cost=2, memory_kib=64, threads=1, waiting=1)
     for known in (await passwords.hash("one two three four"), None):
         assert not await passwords.verify(known, "five six seven eight")
@@ -210,20 +195,15 @@ async def test_nobodys_password_costs_as_much_as_somebodys(
     await passwords.close()
 
 
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[madvise]" not in HUGE_PAGES.read_text(),
-    reason="this kernel gives huge pages to nobody, or to everybody",
-)
-def test_the_image_has_the_memory_of_hashes_in_huge_pages() -> None:
-    """64 MiB are 16,384 small pages for each hash, which the kernel hands out one by one."""
-    tunables = re.findall(r"^ENV GLIBC_TUNABLES=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
-    small, huge = faults_of_hashes(""), faults_of_hashes(*tunables)
-    assert small > 3 * 16_000
-    assert huge < small / 4
-
-
-def faults_of_hashes(tunables: str) -> int:
-    environment = os.environ | {"GLIBC_TUNABLES": tunables}
-    command = [sys.executable, "-c", FAULTS_OF_HASHES]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return int(done.stdout)
+async def test_who_hashes_nothing_for_a_while_holds_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = asyncio.Event()
+    monkeypatch.setattr(Argon2id, "release", lambda _: released.set())
+    monkeypatch.setattr("auth_service.accounts.passwords.IDLE_SECONDS", 0.05)
+    passwords = pool()
+    for _ in range(2):
+        released.clear()
+        await passwords.hash("x")
+        await asyncio.wait_for(released.wait(), 10)
+    await passwords.close()

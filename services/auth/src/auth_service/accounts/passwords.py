@@ -8,15 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-
+from auth_service.accounts.argon2id import Argon2id
 from auth_service.accounts.errors import Busy
 from auth_service.deadline import at_most
 
 WAIT_SECONDS = 3.0
 HELD_SECONDS = 0.25
 HELD_AT_ONCE = 256
+IDLE_SECONDS = 5.0
 NICENESS = 8
 """Of the threads, on Linux: a sixth of the event loop's share of a core that both want.
 
@@ -41,14 +40,16 @@ class PasswordPool:
     """
 
     def __init__(self, *, time_cost: int, memory_kib: int, threads: int, waiting: int) -> None:
-        self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
+        self._argon2id = Argon2id(time_cost=time_cost, memory_kib=memory_kib)
         self._threads = ThreadPoolExecutor(
             threads, thread_name_prefix="argon2", initializer=_be_nice
         )
         self._turns = asyncio.Semaphore(2 * threads)
         self._room = threads + waiting
         self._held = 0
-        self._nobody = self._hasher.hash("the password of nobody")
+        self._release: asyncio.TimerHandle | None = None
+        self._nobody = self._argon2id.hash("the password of nobody")
+        self._argon2id.release()
 
     @property
     def room(self) -> int:
@@ -85,6 +86,14 @@ class PasswordPool:
                 self._turns.release()
         finally:
             self._room += 1
+            self._release_when_idle()
+
+    def _release_when_idle(self) -> None:
+        """A process that hashes nothing for a while holds no memory for it."""
+        if self._release is not None:
+            self._release.cancel()
+        loop = asyncio.get_running_loop()
+        self._release = loop.call_later(IDLE_SECONDS, self._argon2id.release)
 
     async def _wait(self) -> None:
         try:
@@ -100,25 +109,20 @@ class PasswordPool:
 
     async def hash(self, password: str) -> str:
         """The encoded hash of `password`, in a turn of its own. Raises Busy."""
-        return await self.run(lambda: self._hasher.hash(password))
+        return await self.run(lambda: self._argon2id.hash(password))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Whether `password` is the one; the caller has a turn.
 
         The same work when there is nobody (`encoded` is None).
         """
-        matches = await self._in_thread(lambda: self._matches(encoded or self._nobody, password))
+        compared = encoded or self._nobody
+        matches = await self._in_thread(lambda: self._argon2id.verify(compared, password))
         return matches and encoded is not None
 
     def is_outdated(self, encoded: str) -> bool:
         """Whether the parameters have risen since `encoded` was made."""
-        return self._hasher.check_needs_rehash(encoded)
-
-    def _matches(self, encoded: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(encoded, password)
-        except (VerificationError, InvalidHashError):
-            return False
+        return self._argon2id.is_outdated(encoded)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         """A caller who is cancelled, even twice, keeps the turn until the thread is free again."""
@@ -133,4 +137,6 @@ class PasswordPool:
 
     async def close(self) -> None:
         """Finish what is at work."""
+        if self._release is not None:
+            self._release.cancel()
         await asyncio.to_thread(self._threads.shutdown)
