@@ -43,6 +43,9 @@ def main() -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
+    except OSError as error:  # such as a full disk: it names the file, and nothing runs any more
+        print(f"The stack cannot go on, and was stopped: {error}.", file=sys.stderr)
+        return 1
     except Stopped:
         signal.setitimer(signal.ITIMER_REAL, 0)
         with suppress(OSError):  # the terminal may be gone

@@ -127,11 +127,23 @@ def _program(pid: int) -> Path | None:
 
 
 def initdb(folder: Path, password_file: Path) -> None:
-    """Make an empty server in `folder`, if there is none."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own_data(folder)
+    """Make an empty server in `folder`, if there is none: whole or not at all, whatever ends us meanwhile."""
     if (folder / "PG_VERSION").exists():
+        own_data(folder)
         return
+    for left in folder.parent.glob(f"{folder.name}-*.part"):
+        shutil.rmtree(left, ignore_errors=True)  # a killed start's, whose program may still write there
+    part = folder.with_name(f"{folder.name}-{os.getpid()}.part")
+    part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_data(part)
+    try:
+        _fill(part, password_file)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _fill(folder: Path, password_file: Path) -> None:
     flags = ["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256"]
     command = [*not_as_root(), str(postgres("initdb")), "-D", str(folder), *flags]
     # A pipe that is its reader's own: nobody may not read the secret's file.
@@ -144,5 +156,4 @@ def initdb(folder: Path, password_file: Path) -> None:
             [*command, "--pwfile=/dev/stdin"], stdin=secret, capture_output=True, text=True, check=False
         )
     if done.returncode:
-        shutil.rmtree(folder, ignore_errors=True)
         raise Failure(f"PostgreSQL could not be set up:\n{done.stdout}{done.stderr}")

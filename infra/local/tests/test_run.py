@@ -198,6 +198,18 @@ def test_a_stranger_with_the_number_of_a_part_is_left_alone(run: Run) -> None:
     assert run.end(signal.SIGTERM) == 0
 
 
+def test_a_start_that_is_cut_off_while_it_makes_the_server_is_made_good_by_the_next(run: Run) -> None:
+    with subprocess.Popen(run.command("--no-demo"), cwd=bootstrap.ROOT, stdout=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not [*run.data.glob("postgres*/PG_VERSION")]:  # the databases are still to be made
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        first.kill()
+    run.begin("--no-demo")
+    assert run.end(signal.SIGTERM) == 0
+    assert not [*run.data.glob("postgres-*")]
+
+
 def test_what_the_caller_has_set_does_not_lead_elsewhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("GATEWAY_ADDRESS", "127.0.0.1:9")
@@ -276,6 +288,17 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(run: Run) -> None:
     refused = run.again()
     assert refused.returncode == 1
     assert "cannot be used" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_disk_without_room_is_said_in_a_sentence(run: Run) -> None:
+    (run.data / "run").mkdir(parents=True)
+    limit = (
+        "ulimit -f 0; trap '' XFSZ; exec \"$@\""  # no file may grow: what a full disk says, of one process
+    )
+    refused = typed("bash", "-c", limit, "bash", *run.command())
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The stack cannot go on, and was stopped: [Errno ")
     assert "Traceback" not in refused.stderr
 
 
