@@ -21,13 +21,15 @@ from typing import IO
 from infra.local import bootstrap, manifest, operate
 from infra.local.compose import Compose
 from infra.local.containers import Containers
-from infra.local.ends import DATA_FILES, Source
+from infra.local.ends import DATA_FILES, DATABASES, Source
 from infra.local.failure import Failure
 from infra.local.here import Here
 from infra.local.manifest import File, Manifest
 
 # A migration that holds a table is waited for that long.
 DUMP = ("--format=custom", "--lock-wait-timeout=10s")
+# Numbers that no other database of the server ever has: after a restore these are others.
+WHICH = f"SELECT oid FROM pg_database WHERE datname IN {DATABASES} ORDER BY datname"  # noqa: S608 - ours
 
 
 def take(source: Source, backups: Path) -> Path:
@@ -50,9 +52,14 @@ def take(source: Source, backups: Path) -> Path:
 
 
 def _fill(part: Path, source: Source, began: datetime) -> None:
+    which = source.postgres("psql", "-XAtqd", "postgres", "-c", WHICH)
     _write(part / "sessions.rdb", source.sessions)
     for name in ("expenses", "auth"):
         _write(part / f"{name}.dump", partial(_dump, source, name))
+    if source.postgres("psql", "-XAtqd", "postgres", "-c", WHICH) != which:
+        raise Failure(
+            "A restore has exchanged the databases meanwhile: no backup was made, make backup again."
+        )
     said = Manifest(
         format=manifest.FORMAT,
         taken_at=began.isoformat(),

@@ -65,6 +65,11 @@ class Containers:
         self._compose.run("up", "--detach", "--wait", "postgres")
         self._compose.run("run", "--rm", "--no-deps", "-T", "databases")
 
+    def check_sessions(self, snapshot: IO[bytes]) -> None:
+        """By the checker of the server's own image."""
+        inside = ("--entrypoint", "sh", "redis-sessions", "-c", "redis-check-rdb /dev/stdin >&2")
+        self._client("redis-check-rdb", "run", "--rm", "--no-deps", "-T", *inside, stdin=snapshot)
+
     def migrate(self, service: str, database: str) -> None:
         """Bring a database of this service to the schema of this release."""
         name = f"{service.upper()}_MIGRATION_DATABASE_URL"

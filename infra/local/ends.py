@@ -51,7 +51,10 @@ class Target(Source, Protocol):
     """A stack whose services and sessions can be stopped and started again."""
 
     def make_databases(self) -> None:
-        """Roles and databases as they should be, empty where there are none."""
+        """Roles and databases as they should be, empty where there are none; none that a restore has left."""
+
+    def check_sessions(self, snapshot: IO[bytes]) -> None:
+        """See that the sessions' server can read a snapshot. Raises Failure with where it cannot."""
 
     def migrate(self, service: str, database: str) -> None:
         """Bring a database of this service to the schema of this release. Raises Failure."""

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +38,8 @@ def restore(
     """
     said = manifest.read(folder)
     _check_kind(target, said, without_sessions=without_sessions)
+    if not without_sessions:
+        _check_sessions(target, folder)
     target.make_databases()
     if not replace and (held := [name for name in DATABASES if _holds_data(target, name)]):
         raise Failure(
@@ -45,16 +47,15 @@ def restore(
             " Nothing was changed."
         )
     try:
-        for name in DATABASES:
-            say(f"Loading {name} …")
-            _load(target, folder, name)
+        _load_all(target, folder, say)
         with ExitStack() as files:
             snapshot = None if without_sessions else files.enter_context((folder / "sessions.rdb").open("rb"))
             say("Exchanging …")
             _exchange(target, snapshot)
     finally:
-        for name in DATABASES:
-            _sql(target, f"DROP DATABASE IF EXISTS {name}{ARRIVING} WITH (FORCE)")
+        with suppress(Failure):  # Postgres may be down: the next start deletes them
+            for name in DATABASES:
+                _sql(target, f"DROP DATABASE IF EXISTS {name}{ARRIVING} WITH (FORCE)")
     say(f"Restored: the data of {said.taken_at}.")
 
 
@@ -71,10 +72,31 @@ def _check_kind(target: Target, said: Manifest, *, without_sessions: bool) -> No
         )
 
 
+def _check_sessions(target: Target, folder: Path) -> None:
+    """The checksums tell that a file is as it was written, not that the server here can read it."""
+    try:
+        with (folder / "sessions.rdb").open("rb") as snapshot:
+            target.check_sessions(snapshot)
+    except Failure as failure:
+        raise Failure(
+            f"{failure}\nThe backup's sessions cannot be read: WITHOUT_SESSIONS=1 leaves them out, and"
+            " everybody signs in again. Nothing was changed."
+        ) from None
+
+
 def _holds_data(target: Target, name: str) -> bool:
     table = HELD_BY[name]
     there = _sql(target, f"SELECT to_regclass('{table}') IS NOT NULL", name) == "t"
     return there and _sql(target, f"SELECT EXISTS (SELECT FROM {table})", name) == "t"  # noqa: S608 - ours
+
+
+def _load_all(target: Target, folder: Path, say: Callable[[str], None]) -> None:
+    try:
+        for name in DATABASES:
+            say(f"Loading {name} …")
+            _load(target, folder, name)
+    except Failure as failure:
+        raise Failure(f"{failure}\nNothing was changed.") from None
 
 
 def _load(target: Target, folder: Path, name: str) -> None:
@@ -98,8 +120,6 @@ def _exchange(target: Target, snapshot: IO[bytes] | None) -> None:
         _sql(target, "; ".join(_renaming()))
         target.put_sessions(snapshot)
         target.make_databases()
-        for name in DATABASES:
-            _sql(target, f"DROP DATABASE {name}{LEAVING} WITH (FORCE)")
     finally:
         target.start()
 

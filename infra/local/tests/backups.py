@@ -179,14 +179,14 @@ def content(place: Place, dump: Path) -> list[str]:
     return sorted(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
 
 
-def cut_but_signed(taken: Taken, home: Path) -> Path:
-    """A backup whose second database ends in the middle, and whose manifest says so."""
-    folder = home / "cut"
+def cut_but_signed(taken: Taken, home: Path, name: str) -> Path:
+    """A backup one file of which ends in the middle, and whose manifest says so."""
+    folder = home / f"cut-{name}"
     shutil.copytree(taken.folder, folder)
-    dump = folder / "expenses.dump"
-    os.truncate(dump, dump.stat().st_size // 2)
+    file = folder / name
+    os.truncate(file, file.stat().st_size // 2)
     said = json.loads((folder / "manifest.json").read_text())
-    said["files"]["expenses.dump"] = asdict(File.of(dump))
+    said["files"][name] = asdict(File.of(file))
     (folder / "manifest.json").write_text(json.dumps(said))
     return folder
 

@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from infra.local import backup, bootstrap, ports
 from infra.local.ends import DATABASES
+from infra.local.failure import Failure
 from infra.local.here import Here
 from infra.local.stack import Stack
 from infra.local.tests.backups import (
@@ -151,6 +153,35 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_backup_during_which_a_restore_exchanges_the_databases_is_none(tmp_path: Path) -> None:
+    class Exchanged(Here):
+        """Sessions of before, databases of after."""
+
+        def sessions(self, file: IO[bytes]) -> None:
+            super().sessions(file)
+            for statement in (
+                "ALTER DATABASE expenses RENAME TO expenses_leaving",
+                "CREATE DATABASE expenses",
+            ):
+                self.postgres("psql", "-XAtqd", "postgres", "-c", statement)
+
+    with Stack(tmp_path / "data", port=0).servers() as stack:
+        with pytest.raises(Failure, match="A restore has exchanged the databases"):
+            backup.take(Exchanged(stack.place), tmp_path / "backups")
+        assert not list((tmp_path / "backups").iterdir())
+        assert backup.take(Here(stack.place), tmp_path / "backups").exists()
+        # As the next start finds it, had the restore been killed there.
+        stack.make_databases()
+        there = Here(stack.place).postgres(
+            "psql", "-XAtqd", "postgres", "-c", "SELECT datname FROM pg_database"
+        )
+        assert (
+            {"auth", "expenses"}
+            <= set(there.split())
+            <= {"auth", "expenses", "postgres", "template0", "template1"}
+        )
+
+
 def test_without_the_key_of_its_signing_keys_it_is_refused(taken: Taken, tmp_path: Path) -> None:
     done = typed("restore", DATA=tmp_path / "data", FROM=taken.folder)
     assert done.returncode != 0
@@ -194,9 +225,14 @@ def test_a_running_stack_is_restored_by_its_runner_and_only_when_told_to_replace
             assert done.returncode != 0
             assert "users' data in auth: make restore FROM=… REPLACE=1" in done.stderr
             assert carol.spend("kept") == 201
-            done = typed("restore", DATA=empty, FROM=cut_but_signed(taken, empty), REPLACE=1)
+            done = typed("restore", DATA=empty, FROM=cut_but_signed(taken, empty, "expenses.dump"), REPLACE=1)
             assert done.returncode != 0
             assert "pg_restore failed" in done.stderr
+            assert "Nothing was changed." in done.stderr
+            done = typed("restore", DATA=empty, FROM=cut_but_signed(taken, empty, "sessions.rdb"), REPLACE=1)
+            assert done.returncode != 0
+            assert "The backup's sessions cannot be read: WITHOUT_SESSIONS=1" in done.stderr
+            assert "Loading" not in done.stdout
             assert carol.get("/api/v1/expenses")[0] == 200, "one that breaks off changes nothing"
             with polling(base) as seen:
                 done = typed("restore", DATA=empty, FROM=taken.folder, REPLACE=1)

@@ -139,8 +139,9 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     assert not list(engine.asked("pg_restore", "stop"))
     (tmp_path / "asked").unlink()
     restore(containers, folder, replace=True, without_sessions=False, say=print)
-    steps = ("-d auth_arriving", "auth-migrate", "-d expenses_arriving", "expenses-migrate",
-             "expenses.restored()", "stop expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
+    steps = ("redis-check-rdb", "-d auth_arriving", "auth-migrate",
+             "-d expenses_arriving", "expenses-migrate", "expenses.restored()",
+             "stop expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
     assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
     # Then all of it starts, and what may be left of databases on their way is dropped.
     assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
