@@ -1,11 +1,14 @@
 """Makes the environments that the parts run in, from the lock files, once for each state of these."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from infra.local.failure import Failure
@@ -13,6 +16,8 @@ from infra.local.failure import Failure
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("services/auth", "services/expenses", "infra/local")
 DEVELOP = (*RUN, "gateway", "tests-e2e")
+
+_programs: set[subprocess.Popen[str]] = set()  # that run now
 
 
 def check_python() -> None:
@@ -35,8 +40,15 @@ def install(folders: Sequence[str], *, develop: bool) -> None:
         return
     print(f"Installing what {', '.join(stale)} need (the first time takes a minute) …", flush=True)
     with ThreadPoolExecutor(len(stale)) as threads:
-        for done in threads.map(lambda folder: _install(ROOT / folder, develop=develop), stale):
-            print(f"  {done}", flush=True)
+        begun = [threads.submit(_install, ROOT / folder, develop=develop) for folder in stale]
+        try:
+            for each in begun:
+                print(f"  {each.result()}", flush=True)
+        except BaseException:
+            while not all(each.done() for each in begun):  # or who is stopped waits for pip
+                _end_programs()
+                time.sleep(0.01)
+            raise
 
 
 def _lock(folder: Path, *, develop: bool) -> Path:
@@ -70,8 +82,20 @@ def _install(folder: Path, *, develop: bool) -> str:
     return f"{folder.relative_to(ROOT)}: ready after {time.monotonic() - started:.0f} s"
 
 
+def _end_programs() -> None:
+    """With what they have started themselves; nothing that they leave is taken for whole."""
+    for program in [*_programs]:
+        with suppress(ProcessLookupError):  # it ended
+            os.killpg(program.pid, signal.SIGKILL)
+
+
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as program:
+        _programs.add(program)
+        said, _ = program.communicate()
+        _programs.discard(program)
+    if program.returncode:
+        said = "\n".join(said.strip().splitlines()[-15:])
         raise Failure(f"Installing failed: {' '.join(command[:4])} …\n{said}")

@@ -302,6 +302,30 @@ def test_a_disk_without_room_is_said_in_a_sentence(run: Run) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_who_stops_it_while_it_installs_waits_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "requirements-dev.lock").write_text(f"expenses==1 --hash=sha256:{'0' * 64}\n")
+    command = [sys.executable, "-m", "infra.local", "--install", str(tmp_path)]
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        index.settimeout(ANSWER_SECONDS)
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/"
+        asked = {"PIP_INDEX_URL": url, "PIP_TIMEOUT": str(2 * ANSWER_SECONDS), "no_proxy": "127.0.0.1"}
+        with subprocess.Popen(
+            command, cwd=bootstrap.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **asked},
+        ) as installing:  # fmt: skip
+            try:
+                pip, _ = index.accept()  # which waits for an answer from now on
+                installing.send_signal(signal.SIGTERM)
+                said, _ = installing.communicate(timeout=ANSWER_SECONDS)
+            finally:
+                installing.kill()
+        with pip:
+            pip.settimeout(ANSWER_SECONDS)
+            while pip.recv(4096):  # until it has ended too
+                pass
+    assert said.endswith("\nStopping …\nStopped.\n")
+
+
 def test_an_unknown_target_is_said_in_a_sentence() -> None:
     refused = typed("make", "no-such-thing")
     assert refused.returncode == 2
