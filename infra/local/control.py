@@ -19,6 +19,7 @@ from infra.local.failure import Failure
 
 NAME = "control"
 READ_SECONDS = 5.0
+STOPPED = "The stack was stopped meanwhile: start it with make run, then ask again."
 BUSY_SECONDS = 1.0  # the holder looks for requests five times a second
 Handler = Callable[[Mapping[str, Any], Callable[[str], None]], None]
 
@@ -112,7 +113,7 @@ def _follow(connection: socket.socket, request: Mapping[str, object]) -> None:
                 raise Failure("\nThe stack goes on with it to the end: make status says what runs.") from None
             raise Failure("\nInterrupted before its turn came: nothing was done.") from None
         except OSError:  # nobody has come to take the request
-            raise Failure("The stack was stopped meanwhile.") from None
+            raise Failure(STOPPED) from None
 
 
 def _tell(answers: Iterable[bytes]) -> None:
@@ -123,4 +124,4 @@ def _tell(answers: Iterable[bytes]) -> None:
         if "done" in answer:
             return
         print(answer["say"], flush=True)
-    raise Failure("The stack was stopped meanwhile.")
+    raise Failure(STOPPED)

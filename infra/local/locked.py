@@ -1,9 +1,13 @@
-"""A migration that waited in vain for a table that others use: who they are."""
+"""Why a migration failed; when it waited in vain for a table that others use, who they are."""
+
+import re
+from pathlib import Path
 
 from infra.local.here import Here
 from infra.local.parts import Place
 
 SAID = "canceling statement due to lock timeout"  # Postgres's words, in what a migration leaves behind
+ERROR = re.compile(r"^[\w.]+: .+", re.MULTILINE)  # the end of a traceback, of which nobody needs the rest
 # Who has a table of ours in a transaction, the longest first; the migration itself is gone.
 HOLDERS = """
     SELECT format('process %s of %s, %s, for %s s', pid, usename, state,
@@ -15,7 +19,18 @@ HOLDERS = """
 """
 
 
-def sentence(place: Place, service: str, database: str) -> str:
+def sentence(place: Place, service: str, database: str, log: Path) -> str:
+    """What became of the migration that left `log`."""
+    said = log.read_text(errors="replace")
+    if SAID in said:
+        return _holders(place, service, database)
+    why = (ERROR.findall(said) or said.strip().splitlines() or ["it said nothing"])[-1]
+    return (
+        f"The migration of {service} failed, and what it has not finished is undone: {why}\nAll of it: {log}"
+    )
+
+
+def _holders(place: Place, service: str, database: str) -> str:
     """For the person who has to decide whether to wait, or to end the other (pg_terminate_backend)."""
     holders = Here(place).postgres("psql", "-XAtqd", database, "-c", HOLDERS).strip().splitlines()
     now = f"Now at its tables: {'; '.join(holders)}." if holders else "Nobody holds one now."

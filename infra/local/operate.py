@@ -62,12 +62,14 @@ def _place_file(data: Path) -> Path:
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether a stack holds its folder; a killed one does not, whatever files it left."""
+    """Whether a stack holds its folder; a killed one does not, whatever files it left. Raises Failure."""
     try:
         with lock.open() as opened:
             fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except PermissionError as error:
+        raise Failure(f"{lock} cannot be read ({error.strerror}): whose stack is it?") from None
     except OSError:
         return False
     return False

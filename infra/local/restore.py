@@ -115,11 +115,13 @@ def _exchange(target: Target, snapshot: IO[bytes] | None) -> None:
     """The short part, during which nothing answers; what had run is started again in any case."""
     target.stop()
     try:
-        for name in DATABASES:
-            _sql(target, f"DROP DATABASE IF EXISTS {name}{LEAVING} WITH (FORCE)")
         _sql(target, "; ".join(_renaming()))
         target.put_sessions(snapshot)
         target.make_databases()
+    except Failure as failure:
+        raise Failure(
+            f"{failure}\nIt broke off in the midst: make restore again, or half of it may stay."
+        ) from None
     finally:
         target.start()
 

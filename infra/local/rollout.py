@@ -30,7 +30,7 @@ def rollout(stack: Stack, service: str, say: Callable[[str], None]) -> None:
     if not bootstrap.is_current(ROOT / "services" / service):
         raise Failure(f"services/{service} needs other packages than it runs with: stop it and make run.")
     moves.check(stack.place)
-    stack.migrate(service)
+    _migrate(stack, service)
     say(f"Starting the new {service} …")
     with stack.trying(f"{service}-next"):
         _to_spare(stack, service, say)
@@ -39,6 +39,13 @@ def rollout(stack: Stack, service: str, say: Callable[[str], None]) -> None:
         _to_own_port(stack, service)
     stack.stop_spare(service)
     say(f"{service} is replaced.")
+
+
+def _migrate(stack: Stack, service: str) -> None:
+    try:
+        stack.migrate(service)
+    except Failure as failure:
+        raise Failure(f"{failure}\nThe old {service} serves, as before.") from None
 
 
 def _to_spare(stack: Stack, service: str, say: Callable[[str], None]) -> None:
@@ -107,6 +114,9 @@ def main() -> int:
     except (Failure, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: make status says what runs.", file=sys.stderr)
+        return 130
     return 0
 
 

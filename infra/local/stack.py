@@ -269,9 +269,8 @@ class Stack:
         try:
             self._step(f"migrate-{name}", command, environment, code)
         except Failure:
-            if locked.SAID in self.log(f"migrate-{name}"):
-                raise Failure(locked.sentence(self.place, name, database or name)) from None
-            raise
+            log = self.data / f"logs/migrate-{name}.log"
+            raise Failure(locked.sentence(self.place, name, database or name, log)) from None
 
     def _seed(self) -> None:
         python = str(ROOT / "infra/local/.venv/bin/python")

@@ -147,4 +147,4 @@ def test_who_is_stopped_begins_nothing_more(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(20)
     assert len(begun) == 1
-    assert told == ["The stack was stopped meanwhile."] * 2
+    assert told == ["The stack was stopped meanwhile: start it with make run, then ask again."] * 2

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from infra.local import bootstrap
+from infra.local.failure import Failure
+from infra.local.operate import find
 from infra.local.stack import Stack
 
 
@@ -109,6 +111,17 @@ def test_an_account_is_disabled_enabled_and_reset(stack: Stack) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     once = form | {"password": done.stdout.splitlines()[1].strip()}
     assert [post("login", form), post("login", once), post("login", once)] == [401, 200, 401]
+
+
+def test_a_stack_that_is_another_users_is_not_said_not_to_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o000)
+    before = os.geteuid()
+    os.seteuid(before or 65534)  # root reads everything
+    try:
+        with pytest.raises(Failure, match=r"run/lock cannot be read \(Permission denied\)"):
+            find(tmp_path)
+    finally:
+        os.seteuid(before)
 
 
 def test_an_account_that_nobody_has_is_told_in_a_sentence(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import bootstrap, moves, operate, servers, status
+from infra.local import bootstrap, moves, operate, ports, servers, status
 from infra.local.failure import Failure
 from infra.local.moves import move
 from infra.local.parts import ORDER, answers, get
@@ -191,5 +191,19 @@ def test_a_migration_that_somebody_blocks_is_said_in_a_sentence(stack: Stack) ->
             holder.send_signal(signal.SIGINT)  # it ends the statement first, and with it the lock
     assert said.startswith(f"The migration of {SERVICE} could not have a table to itself")
     assert re.search(r"Now at its tables: process \d+ of postgres, active, for \d+ s", said)
-    assert "\n" not in said
+    assert said.splitlines()[1:] == [f"The old {SERVICE} serves, as before."]
     assert stack.spare(SERVICE) is None
+
+
+def test_a_migration_that_fails_is_said_in_a_sentence(stack: Stack) -> None:
+    port, nowhere = stack.place.ports["postgres"], ports.free()
+    stack.place = replace(stack.place, ports={**stack.place.ports, "postgres": nowhere})
+    try:
+        why, log, end = refused(stack).splitlines()
+    finally:
+        stack.place = replace(stack.place, ports={**stack.place.ports, "postgres": port})
+        ports.release([nowhere])
+    assert why.startswith(f"The migration of {SERVICE} failed, and what it has not finished is undone: ")
+    assert why.endswith(f"('127.0.0.1', {nowhere})")
+    assert log == f"All of it: {stack.data}/logs/migrate-{SERVICE}.log"
+    assert end == f"The old {SERVICE} serves, as before."
