@@ -7,11 +7,18 @@ from typing import IO
 
 from infra.local.failure import Failure
 
+OWN = ("run", "secrets/auth")  # what a stack makes first, or somebody puts there for a restore
+
 
 def make(data: Path) -> None:
     """With what is in every one of them. Raises Failure."""
     try:
         data.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if any(data.iterdir()) and not any((data / name).is_dir() for name in OWN):
+            raise Failure(
+                f"The data folder {data} cannot be used: it has other files in it, which a stack would"
+                " overwrite. Name one that is not there yet, or is empty: make run DATA=…"
+            )
         for name in ("run", "logs"):
             (data / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -275,7 +275,7 @@ class Stack:
     def _seed(self) -> None:
         python = str(ROOT / "infra/local/.venv/bin/python")
         urls = ["--auth", self.place.url("auth"), "--expenses", self.place.url("expenses")]
-        self._step("demo", [python, str(ROOT / "infra/demo/seed.py"), *urls], {})
+        self.said += self._step("demo", [python, str(ROOT / "infra/demo/seed.py"), "--quiet", *urls], {})
 
     def _step(self, name: str, command: list[str], environment: Mapping[str, str], where: Path = ROOT) -> str:
         """Run something that ends; what it said, which is shown at once only if it failed."""

@@ -14,6 +14,7 @@ import pytest
 from infra.local import bootstrap
 from infra.local.failure import Failure
 from infra.local.operate import find
+from infra.local.page import DEMO_EMAIL
 from infra.local.stack import Stack
 
 
@@ -111,6 +112,20 @@ def test_an_account_is_disabled_enabled_and_reset(stack: Stack) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     once = form | {"password": done.stdout.splitlines()[1].strip()}
     assert [post("login", form), post("login", once), post("login", once)] == [401, 200, 401]
+
+
+def test_a_demonstrations_user_that_somebody_has_changed_stops_nobody_from_starting(stack: Stack) -> None:
+    seed = [sys.executable, str(bootstrap.ROOT / "infra/demo/seed.py"), "--quiet"]
+    seed += ["--auth", stack.base_url, "--expenses", stack.base_url]
+    done = typed(*seed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert stack.operate("auth", "user-disable", DEMO_EMAIL).returncode == 0
+    done = typed(*seed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The demo login does not work (")
+    assert stack.operate("auth", "user-enable", DEMO_EMAIL).returncode == 0
+    assert stack.operate("auth", "user-reset", DEMO_EMAIL).returncode == 0
+    assert typed(*seed).stdout == done.stdout
 
 
 def test_a_stack_that_is_another_users_is_not_said_not_to_run(tmp_path: Path) -> None:

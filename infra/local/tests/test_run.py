@@ -291,6 +291,15 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(run: Run) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_folder_of_other_files_is_refused_and_left_as_it_is(run: Run) -> None:
+    (run.data / "gateway").mkdir(parents=True)
+    (run.data / "gateway/traefik.yml").write_text("of somebody else")
+    refused = run.again()
+    assert refused.returncode == 1
+    assert "it has other files in it" in refused.stderr
+    assert [*run.data.rglob("*")] == [run.data / "gateway", run.data / "gateway/traefik.yml"]
+
+
 def test_a_disk_without_room_is_said_in_a_sentence(run: Run) -> None:
     (run.data / "run").mkdir(parents=True)
     limit = (
