@@ -56,6 +56,9 @@ class Here:
                 connection.sendall(f"{command}\r\n".encode())
                 while (line := said.readline()) == b"\n":  # it says so while it is writing
                     pass
+                if not line:
+                    log = self.place.data / "logs/sessions.log"
+                    raise Failure(f"The sessions' server could not write a snapshot: {log} ends with why.")
                 if line[:1] not in {b"+", b"$"}:
                     raise Failure(
                         f"The sessions' server refuses {command[:4]}: {line.decode().strip()}. It knows"
