@@ -100,8 +100,6 @@ def main() -> int:
     except (Failure, OSError, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     if not told:
         print(f"No part's log has a request {given.request}; lines come a second late.", file=sys.stderr)
         return 1

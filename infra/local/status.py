@@ -101,8 +101,6 @@ def main() -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     print(table(parts))
     return 0 if all(part.state == "ready" for part in parts) else 1
 

@@ -341,6 +341,13 @@ def test_an_unknown_target_is_said_in_a_sentence() -> None:
     assert "there is no target 'no-such-thing'" in refused.stderr
 
 
+def test_ctrl_c_is_no_defect_at_whatever_line_it_comes() -> None:
+    stopped = typed(sys.executable, "-c", "import infra.local; raise KeyboardInterrupt")
+    assert (stopped.returncode, stopped.stderr) == (-signal.SIGINT, "")
+    broken = typed(sys.executable, "-c", "import infra.local; raise LookupError")
+    assert "LookupError" in broken.stderr
+
+
 def test_a_python_that_is_too_old_is_said_in_a_sentence() -> None:
     pretend = "import sys; sys.version_info = (3, 9, 2); import infra.local"
     refused = typed(sys.executable, "-c", pretend)
