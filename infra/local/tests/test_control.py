@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from infra.local import control as module
 from infra.local.__main__ import Stopped
 from infra.local.control import Control, ask
 from infra.local.failure import Failure
 
 Say = Callable[[str], None]
+BUSY = "The stack is busy with what was asked of it before; waiting …"
 
 
 @contextmanager
@@ -36,7 +39,19 @@ def holder(data: Path, handler: Callable[[Mapping[str, Any], Say], None]) -> Ite
             thread.join()
 
 
-def test_who_waits_for_another_one_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def printed(capsys: pytest.CaptureFixture[str], times: int) -> None:
+    """Wait until so many threads are told that it is busy, and nothing else; print() writes the end apart."""
+    said, deadline = "", time.monotonic() + 20
+    while said.count("\n") < times:
+        assert time.monotonic() < deadline, said
+        time.sleep(0.01)
+        said += capsys.readouterr().out
+    assert said.replace("\n", "") == BUSY * times
+
+
+def test_who_waits_for_another_one_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, enough = Event(), Event()
     done: list[str] = []
 
@@ -47,19 +62,21 @@ def test_who_waits_for_another_one_is_told_so(tmp_path: Path, capsys: pytest.Cap
         say(f"{request['name']} is done")
 
     with holder(tmp_path, work):
+        monkeypatch.setattr(module, "BUSY_SECONDS", 20.0)  # whose turn comes late is told so too
         first = Thread(target=ask, args=[tmp_path, {"do": "it", "name": "first"}])
         first.start()
         assert begun.wait(20)
+        monkeypatch.undo()
         second = Thread(target=ask, args=[tmp_path, {"do": "it", "name": "second"}])
         second.start()
-        second.join(2)
-        assert capsys.readouterr().out == "The stack is busy with what was asked of it before; waiting …\n"
+        printed(capsys, 1)
         enough.set()
         first.join(20)
         second.join(20)
     assert done == ["first", "second"]
     # Each prints its own, in a thread of its own.
-    assert sorted(capsys.readouterr().out.splitlines()) == ["first is done", "second is done"]
+    said = capsys.readouterr().out
+    assert said.replace("\n", "") in {"first is donesecond is done", "second is donefirst is done"}
 
 
 @pytest.mark.parametrize(("error", "said"), [
@@ -122,7 +139,9 @@ def test_who_leaves_before_the_turn_has_come_has_nothing_done(tmp_path: Path) ->
     assert done == ["first", "third"]
 
 
-def test_who_is_stopped_begins_nothing_more(tmp_path: Path) -> None:
+def test_who_is_stopped_begins_nothing_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A signal comes while a request is being done and another one waits."""
     begun: list[str] = []
     told: list[str] = []
@@ -137,11 +156,13 @@ def test_who_is_stopped_begins_nothing_more(tmp_path: Path) -> None:
         except Failure as failure:
             told.append(str(failure))
 
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.0)
     (tmp_path / "run").mkdir()
     threads = [Thread(target=wish, args=[name]) for name in ("first", "second")]
     with Control(tmp_path, {"it": work}) as control:
         for thread in threads:
             thread.start()
+        printed(capsys, 2)  # so both have asked
         with pytest.raises(Stopped):
             control.serve(20)
     for thread in threads:
