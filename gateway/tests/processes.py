@@ -57,6 +57,11 @@ def wait_until(happened: Callable[[], bool], seconds: float = START_SECONDS, wha
         time.sleep(0.05)
 
 
+def in_time(tried: Callable[[], bool], times: int = 3) -> None:
+    """Of a few tries one has to be in time: a machine that is busy makes each of them longer, and none shorter."""
+    assert any(tried() for _ in range(times)), f"late {times} times"
+
+
 def status_of(url: str) -> int:
     """Status of a GET, 0 when nothing answers."""
     try:
@@ -86,7 +91,7 @@ class Upstream:
 
     def control(self, **orders: int) -> dict[str, object]:
         """Give orders (`ready=0`, `release=1`); the answer is what it has seen."""
-        answer: dict[str, object] = PROBE.get(f"{self.url}/control", params=orders).json()
+        answer: dict[str, object] = PROBE.get(f"{self.url}/control", params=orders, timeout=15).json()
         return answer
 
     def seen(self) -> list[str]:

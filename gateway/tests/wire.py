@@ -44,12 +44,12 @@ def parse(received: bytes) -> Answer:
     return Answer(int(head.split(b" ", 2)[1]), headers, body)
 
 
-def exchange(port: int, request: bytes, seconds: float = 5) -> Answer:
+def exchange(port: int, request: bytes, seconds: float = 15) -> Answer:
     """Send the bytes as they are (they should say `Connection: close`) and read the answer."""
     return parse(exchange_raw(port, request, seconds))
 
 
-def exchange_raw(port: int, request: bytes, seconds: float = 5) -> bytes:
+def exchange_raw(port: int, request: bytes, seconds: float = 15) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # refused early: the answer can still be read
             connection.sendall(request)
