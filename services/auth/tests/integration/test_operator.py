@@ -78,7 +78,7 @@ async def test_it_rotates_and_tells_what_it_did(settings: Settings, urls: dict[s
 async def test_it_waits_until_every_reader_has_the_next_key(
     settings: Settings, urls: dict[str, str], here: Here
 ) -> None:
-    before = await first_keys(settings, urls["owner"], 12)
+    before = await first_keys(settings, urls["owner"], 9)  # six seconds, in which it has begun
     began = time.monotonic()
     status, said, wrong = await here("keys-rotate")
     assert (status, wrong) == (0, "")
