@@ -140,7 +140,7 @@ def test_a_running_gateway_is_moved_to_other_servers(stack: Stack, tmp_path: Pat
         for command, status in (("serve", 2), ("servers", 0)):
             done = subprocess.run([GATEWAY / "start", command], env=environment, capture_output=True, check=False)
             assert done.returncode == status
-        moved = lambda: httpx.get(f"{gateway.url}/api/v1/expenses").json()["service"] == "auth"  # noqa: E731
+        moved = lambda: httpx.get(f"{gateway.url}/api/v1/expenses").json()["service"] == "auth"  # noqa: E731 - for the next line
         wait_until(moved, what="moved")
         assert gateway.process.poll() is None
 

@@ -34,7 +34,7 @@ def secure(folder: Path) -> Iterator[Stack]:
         running_upstream("auth") as auth,
         running_upstream("expenses") as expenses,
         running_gateway(folder, auth.url, expenses.url, GATEWAY, **ACME, GATEWAY_PUBLIC_ORIGIN=ORIGIN) as gateway,
-        httpx.Client(base_url=f"https://127.0.0.1:{gateway.port}", verify=False, timeout=15) as client,  # noqa: S501
+        httpx.Client(base_url=f"https://127.0.0.1:{gateway.port}", verify=False, timeout=15) as client,  # noqa: S501 - its own
     ):
         wait_until(lambda: listening(client), what="routes loaded")
         yield Stack(gateway, auth, expenses, client)
@@ -216,7 +216,7 @@ def test_acme_asks_for_the_host_of_the_public_origin(secure: Stack, folder: Path
         ({"TLS_CERT_FILE": "HERE"}, "TLS_KEY_FILE is not set"),
         ({"TLS_KEY_FILE": "HERE"}, "TLS_CERT_FILE is not set"),
         ({"TLS_CERT_FILE": "HERE", "TLS_KEY_FILE": "/nothing"}, "TLS_KEY_FILE is /nothing, which is no file"),
-        ({"TLS_CERT_FILE": "/tmp", "TLS_KEY_FILE": "HERE"}, "TLS_CERT_FILE is /tmp, which is no file"),  # noqa: S108
+        ({"TLS_CERT_FILE": "/tmp", "TLS_KEY_FILE": "HERE"}, "TLS_CERT_FILE is /tmp, which is no file"),  # noqa: S108 - as it is
         ({"TLS_CERT_FILE": "HERE", "TLS_KEY_FILE": "HERE"}, "GATEWAY_PUBLIC_ORIGIN is not set"),
         (ACME, "GATEWAY_PUBLIC_ORIGIN is not set"),
         (ACME | {"GATEWAY_PUBLIC_ORIGIN": "http://localhost:8080"}, "GATEWAY_PUBLIC_ORIGIN is not set: with TLS"),

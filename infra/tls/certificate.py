@@ -116,13 +116,13 @@ def main() -> int:
     """The exit status; prints in a sentence what the gateway will show."""
     folder, origin = Path(sys.argv[1]), sys.argv[2]
     mode = int(sys.argv[3], 8) if sys.argv[3:] else 0o600
-    folder.mkdir(mode=0o700 if mode == 0o600 else 0o755, parents=True, exist_ok=True)  # noqa: PLR2004
+    folder.mkdir(mode=0o700 if mode == 0o600 else 0o755, parents=True, exist_ok=True)  # noqa: PLR2004 - modes
     certificate, key = (os.environ.get(name, "") for name in ("TLS_CERT_FILE", "TLS_KEY_FILE"))
     try:
         names = names_of(origin)
         if certificate or key:
             if not (certificate and key):
-                raise Refused("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both.")  # noqa: TRY301
+                raise Refused("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both.")  # noqa: TRY301 - all in one try
             write(folder, given(Path(certificate), Path(key)), mode)
             print("The certificate is the one in TLS_CERT_FILE.")
             return 0

@@ -14,7 +14,7 @@ from tests.guesses import ADA, WRONG, clocked, limited, login, refused
 @pytest.mark.parametrize("exists", [True, False])
 async def test_an_account_is_guessed_at_slower_and_slower_and_never_locked(
     settings: Settings,
-    exists: bool,  # noqa: FBT001
+    exists: bool,  # noqa: FBT001 - a table
 ) -> None:
     async with (
         limited(settings, throttle_address_failures=1000) as app,

@@ -134,7 +134,7 @@ def test_a_connection_that_is_reset_at_this_moment_is_made_anew(redis_url: str) 
         store, kept = SessionStore(redis), session()
         await store.add(kept, most=50)
         [connection] = redis.connection_pool._available_connections  # noqa: SLF001 - no other way
-        writer = connection._writer  # noqa: SLF001
+        writer = connection._writer  # noqa: SLF001 - the same
         assert writer is not None
         writer.transport.abort()
         assert [each.id for each in await store.of_user(kept.user_id)] == [kept.id]

@@ -73,7 +73,7 @@ async def test_metrics_tell_age_size_and_how_polls_ended(
 async def test_serves_without_a_list_and_says_so(
     settings: Settings,
     signing_key: SigningKey,
-    polled: bool,  # noqa: FBT001
+    polled: bool,  # noqa: FBT001 - a table
 ) -> None:
     token = signing_key.token(access_claims())
     with JwksServer(b"", status=503) as server:

@@ -18,7 +18,7 @@ from tests.records import expense, record
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 INSTANTS = st.datetimes(
     datetime(1970, 1, 1),  # noqa: DTZ001 - hypothesis wants it so
-    datetime(9999, 1, 1),  # noqa: DTZ001
+    datetime(9999, 1, 1),  # noqa: DTZ001 - the same
     timezones=st.just(UTC),
 )
 WHOLE = INSTANTS.map(lambda instant: instant.replace(microsecond=0))
