@@ -134,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     """The whole application, its lifespan begun and its keys there."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not app.state.resources.keys.ready():  # noqa: ASYNC110 - no event tells this
                 await asyncio.sleep(0.005)
         yield app

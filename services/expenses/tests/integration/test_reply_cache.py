@@ -18,6 +18,12 @@ from tests.waiting import until
 KEY = storage_key(ALICE, "expenses?limit=50")
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is not what a slow cache costs."""
+    monkeypatch.setattr("expenses_service.cache.repository.TIMEOUT_SECONDS", 20.0)
+
+
 async def test_what_is_asked_for_once_is_neither_looked_for_nor_kept(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
@@ -192,9 +198,9 @@ async def test_large_and_too_many_replies_are_not_kept(
     valkey: Valkey, cache: ReplyCache, truth: Truth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await truth.met(cache)
-    monkeypatch.setattr("expenses_service.cache.service.MAX_BODY_BYTES", 4)
-    await truth.read(cache)
-    monkeypatch.undo()
+    with monkeypatch.context() as small:
+        small.setattr("expenses_service.cache.service.MAX_BODY_BYTES", 4)
+        await truth.read(cache)
     monkeypatch.setattr("expenses_service.cache.repository.MAX_PENDING_PUTS", 0)
     await truth.read(cache)
     await asyncio.sleep(0.1)

@@ -10,6 +10,7 @@ from expenses_service.cache.repository import ReplyStore, connect
 from expenses_service.cache.service import ReplyCache, open_replies
 from tests.replies import Truth, stored
 from tests.valkey import Valkey
+from tests.waiting import in_time
 
 SLOWEST = 0.25
 NOISE = 0.25  # of a busy machine
@@ -66,13 +67,17 @@ async def test_hung_it_costs_a_quarter_second_once_and_heals(
     await truth.met(cache)
     await truth.read(cache)
     await stored(valkey, 1)
-    valkey.signal(signal.SIGSTOP)
-    first = await seconds_of_a_read(cache, truth)
-    later = [await seconds_of_a_read(cache, truth) for _ in range(100)]  # more than two probes
-    assert first < SLOWEST + NOISE
-    assert sorted(later)[90] < SLOWEST / 5
-    valkey.signal(signal.SIGCONT)
-    await heal(cache, truth)
+
+    async def hangs() -> float:
+        """Of what may be, which part it took."""
+        valkey.signal(signal.SIGSTOP)
+        first = await seconds_of_a_read(cache, truth)
+        later = [await seconds_of_a_read(cache, truth) for _ in range(100)]  # more than two probes
+        valkey.signal(signal.SIGCONT)
+        await heal(cache, truth)
+        return max(first / (SLOWEST + NOISE), sorted(later)[90] / (SLOWEST / 5))
+
+    await in_time(hangs, 1)
 
 
 async def seconds_of_a_read(cache: ReplyCache, truth: Truth) -> float:

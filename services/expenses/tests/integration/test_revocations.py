@@ -24,7 +24,7 @@ from tests.tokens import (
     revocation_list,
     user_id,
 )
-from tests.waiting import until
+from tests.waiting import in_time, until
 
 
 async def test_a_listed_session_is_revoked_and_no_other() -> None:
@@ -37,7 +37,7 @@ async def test_a_listed_session_is_revoked_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(("least", "dead"), [(2, False), (3, False), (4, True), (2**31 - 1, True)])
-async def test_a_version_below_the_least_is_revoked(least: int, dead: bool) -> None:  # noqa: FBT001
+async def test_a_version_below_the_least_is_revoked(least: int, dead: bool) -> None:  # noqa: FBT001 - a table
     with JwksServer(revocation_list(KEY, min_ver={str(user_id()): least})) as server:
         async with reading(server) as reader:
             await until(lambda: reader.list is not None)
@@ -158,10 +158,14 @@ async def test_an_answer_that_takes_too_long_is_given_up(drip: float) -> None:
             server.drip = drip
             if not drip:
                 server.delay.clear()
-            began = time.monotonic()
-            await until(polled(reader, "timeout"))
-            assert time.monotonic() - began < 4
-            assert reader.is_revoked(PRINCIPAL)
+
+            async def given_up() -> float:
+                began = time.monotonic()
+                await until(polled(reader, "timeout"))
+                assert reader.is_revoked(PRINCIPAL)
+                return time.monotonic() - began
+
+            await in_time(given_up, 4)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://[", "ftp://127.0.0.1/"])
@@ -183,15 +187,19 @@ async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPa
 
 
 async def test_it_stops_at_once_while_auth_hangs() -> None:
-    with JwksServer(revocation_list(KEY)) as server:
-        async with reading(server):
-            server.delay.clear()
-            await until(lambda: len(server.paths) >= 2)
-            began = time.monotonic()
-        assert time.monotonic() - began < 0.5
-        asked = len(server.paths)
-        await asyncio.sleep(0.1)
-        assert len(server.paths) == asked
+    async def stops() -> float:
+        with JwksServer(revocation_list(KEY)) as server:
+            async with reading(server):
+                server.delay.clear()
+                await until(lambda: len(server.paths) >= 2)
+                began = time.monotonic()
+            seconds = time.monotonic() - began
+            asked = len(server.paths)
+            await asyncio.sleep(0.1)
+            assert len(server.paths) == asked
+            return seconds
+
+    await in_time(stops, 0.5)
 
 
 async def test_a_fault_that_nobody_foresaw_does_not_end_the_polling(
@@ -220,7 +228,7 @@ async def test_without_auth_the_last_list_holds_and_its_age_grows() -> None:
             server.delay.set()
             server.body = revocation_list(KEY, iat=int(time.time()) + 2)
             await until(lambda: not reader.is_revoked(PRINCIPAL))
-            assert reader.age() < 0.5
+            await until(lambda: reader.age() < 0.5)
 
 
 async def test_a_list_signed_with_the_next_key_is_read() -> None:
