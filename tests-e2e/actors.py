@@ -6,6 +6,7 @@ import json
 import secrets
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -111,6 +112,21 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert document["request_id"] == answer.headers["x-request-id"]
     assert answer.headers["cache-control"] == "no-store"
     return document
+
+
+def in_time(measured: Callable[[], float], seconds: float) -> None:
+    """Of three tries one has to be: a machine that is busy makes each longer, and none shorter."""
+    tries: list[float] = []
+    while not tries or tries[-1] >= seconds:
+        assert len(tries) < 3, tries
+        tries.append(measured())
+
+
+def seconds_until(holds: Callable[[], bool]) -> float:
+    """How long it takes from now on."""
+    began = time.monotonic()
+    eventually(holds)
+    return time.monotonic() - began
 
 
 def eventually(holds: Any, seconds: float = 15.0) -> None:

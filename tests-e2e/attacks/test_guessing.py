@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ OF_THE_MOMENT = {"date", "x-request-id", "retry-after", "ratelimit"}
 _hosts = itertools.count(2)
 
 
-@pytest.fixture
+@contextmanager
 def crowd(stack: Stack) -> Iterator[list[httpx.Client]]:
     """Clients with one other address of the loopback network, which the gateway sees."""
     address = f"127.0.0.{next(_hosts)}"
@@ -29,9 +29,10 @@ def crowd(stack: Stack) -> Iterator[list[httpx.Client]]:
 
 
 @pytest.fixture
-def stranger(crowd: list[httpx.Client]) -> httpx.Client:
+def stranger(stack: Stack) -> Iterator[httpx.Client]:
     """One of them."""
-    return crowd[0]
+    with crowd(stack) as clients:
+        yield clients[0]
 
 
 def guess(client: httpx.Client, number: int, **headers: str) -> httpx.Response:
@@ -80,17 +81,23 @@ def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client
         assert known == other
 
 
-def test_a_crowd_at_the_door_leaves_others_their_way(
-    stack: Stack, crowd: list[httpx.Client], ada: Person
-) -> None:
-    """Passwords are worked on in a line of their own: others are answered before the crowd is."""
-    with ThreadPoolExecutor(CROWD) as threads:
-        attempts = [threads.submit(guess, client, number) for number, client in enumerate(crowd)]
+def test_a_crowd_at_the_door_leaves_others_their_way(stack: Stack, ada: Person) -> None:
+    """Passwords are worked on in a line of their own: others are answered before the crowd is.
+
+    Unless the machine stands still until the crowd is through: of three tries one has to tell.
+    """
+    assert any(still_waiting(stack, ada) for _ in range(3))
+    assert ada.sign_in().status_code == 200
+
+
+def still_waiting(stack: Stack, ada: Person) -> int:
+    """How many of the crowd, when others have been answered."""
+    with crowd(stack) as clients, ThreadPoolExecutor(CROWD) as threads:
+        attempts = [threads.submit(guess, client, number) for number, client in enumerate(clients)]
         next(as_completed(attempts))
         others = [ada.client.get(f"{AUTH}/me"), new_client(stack.place.url("auth")).get("/livez")]
         waiting = sum(not attempt.done() for attempt in attempts)
     assert [answer.status_code for answer in others] == [200, 200]
-    assert waiting
     for answer in (attempt.result() for attempt in attempts):
         assert (answer.status_code, answer.json()["code"]) in {(401, "invalid_credentials"), (503, "busy")}
-    assert ada.sign_in().status_code == 200
+    return waiting

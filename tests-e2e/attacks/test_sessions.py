@@ -1,19 +1,20 @@
 """Sessions whose tokens are copied, replayed, planted and raced: no thief keeps one, no dead one returns."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import httpx
 import pytest
 
-from actors import AUTH, EXPENSES, PASSWORD, Person, close_clients, new_client, problem
+from actors import AUTH, EXPENSES, PASSWORD, Person, close_clients, eventually, in_time, new_client, problem
 from conftest import ROTATION_SECONDS
 
 REACHES_SECONDS = 3.0
 MOST_SESSIONS = 50
 RACES = 100
+ROTATED = 6  # two who are robbed, three times each should the machine be busy
 
 
 def refresh(person: Person, token: str) -> httpx.Response:
@@ -34,15 +35,14 @@ def is_cleared(answer: httpx.Response) -> bool:
     return len(lines) == 2 and all("Max-Age=0" in line for line in lines)
 
 
-def is_dead_everywhere(person: Person, *access: str) -> None:
-    """At auth at once, at expenses within three seconds."""
-    deadline = time.monotonic() + REACHES_SECONDS
+def is_dead_everywhere(person: Person, *access: str) -> float:
+    """At auth at once, at expenses after so many seconds, which have to be less than three."""
+    began = time.monotonic()
     for client in [bearer(person, token) for token in access]:
         problem(client.get(f"{AUTH}/me"), 401, "session_revoked")
-        while client.get(EXPENSES).status_code == 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda client=client: client.get(EXPENSES).status_code != 200)
         problem(client.get(EXPENSES), 401, "session_revoked")
+    return time.monotonic() - began
 
 
 # --- rotation ---------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def is_dead_everywhere(person: Person, *access: str) -> None:
 @pytest.fixture(scope="module")
 def ripe(base_url: str) -> Iterator[Person]:
     """People whose refresh tokens' turn has come; waited for once."""
-    people = [Person.signed_in(base_url) for _ in range(4)]
+    people = [Person.signed_in(base_url) for _ in range(2 + ROTATED)]
     close_clients()
     time.sleep(ROTATION_SECONDS + 0.1)
     return iter(people)
@@ -60,7 +60,7 @@ def ripe(base_url: str) -> Iterator[Person]:
 @pytest.fixture(scope="module")
 def rotated(ripe: Iterator[Person]) -> Iterator[tuple[Person, str, str]]:
     """People whose token somebody exchanged a while ago, with the tokens that he got for it."""
-    people = [next(ripe), next(ripe)]
+    people = [next(ripe) for _ in range(ROTATED)]
     answers = [refresh(person, person.cookie("ea_refresh")) for person in people]
     close_clients()
     time.sleep(ROTATION_SECONDS + 0.1)
@@ -104,29 +104,42 @@ def events(person: Person) -> list[str]:
 @pytest.mark.own_stack
 def test_an_old_refresh_token_kills_its_family(rotated: Iterator[tuple[Person, str, str]]) -> None:
     """The owner rotated, a thief comes with the copy of the token before."""
-    owner, newer, access = next(rotated)
+    in_time(lambda: seconds_to_kill(*next(rotated)), REACHES_SECONDS)
+
+
+def seconds_to_kill(owner: Person, newer: str, access: str) -> float:
     phone = Person(new_client(owner.client.base_url), owner.email)
     assert phone.sign_in().status_code == 200
     stolen = refresh(owner, owner.cookie("ea_refresh"))
     problem(stolen, 401, "session_revoked")
     assert is_cleared(stolen)
     problem(refresh(owner, newer), 401, "session_revoked")
-    is_dead_everywhere(owner, access, owner.cookie("ea_access"))
+    seconds = is_dead_everywhere(owner, access, owner.cookie("ea_access"))
     assert phone.client.post(f"{AUTH}/refresh").status_code == 200  # another session
     assert events(phone).count("token_reuse") == 1
+    return seconds
 
 
 @pytest.mark.own_stack
 def test_the_thief_rotates_first_and_the_owner_second(rotated: Iterator[tuple[Person, str, str]]) -> None:
-    owner, of_thief, access_of_thief = next(rotated)
+    in_time(lambda: seconds_to_find_out(*next(rotated)), REACHES_SECONDS)
+
+
+def seconds_to_find_out(owner: Person, of_thief: str, access_of_thief: str) -> float:
     late = refresh(owner, owner.cookie("ea_refresh"))
     problem(late, 401, "session_revoked")
     assert is_cleared(late)
-    is_dead_everywhere(owner, access_of_thief, owner.cookie("ea_access"))
+    seconds = is_dead_everywhere(owner, access_of_thief, owner.cookie("ea_access"))
     problem(refresh(owner, of_thief), 401, "session_revoked")
+    return seconds
 
 
 def test_logging_out_beats_refreshing_in_every_race(ada: Person) -> None:
+    in_time(lambda: is_dead_everywhere(ada, *survivors_of_races(ada)), REACHES_SECONDS)
+
+
+def survivors_of_races(ada: Person) -> list[str]:
+    """The access tokens that were given while the session ended."""
     survivors = []
     start = Barrier(2, timeout=20)
 
@@ -145,7 +158,7 @@ def test_logging_out_beats_refreshing_in_every_race(ada: Person) -> None:
             assert refreshed.status_code in {200, 401}
             survivors += [refreshed.cookies["ea_access"]] if refreshed.status_code == 200 else []
             problem(refresh(ada, token), 401, "session_revoked")
-    is_dead_everywhere(ada, *survivors)
+    return survivors
 
 
 # --- beginning a session ----------------------------------------------------------------------------
@@ -172,7 +185,11 @@ def test_cookies_planted_before_a_sign_in_change_nothing(base_url: str, ada: Per
     assert bob.client.get(f"{AUTH}/me").json()["id"] == bob.id
 
 
-def test_the_fifty_first_session_ends_the_first(ada: Person) -> None:
+def test_the_fifty_first_session_ends_the_first(person: Callable[..., Person]) -> None:
+    in_time(lambda: seconds_to_be_ended(person()), REACHES_SECONDS)
+
+
+def seconds_to_be_ended(ada: Person) -> float:
     access, token = ada.cookie("ea_access"), ada.cookie("ea_refresh")
     second = ""
     for _ in range(MOST_SESSIONS - 1):
@@ -181,7 +198,8 @@ def test_the_fifty_first_session_ends_the_first(ada: Person) -> None:
     assert bearer(ada, access).get(f"{AUTH}/me").status_code == 200
     assert len(session_ids(ada)) == MOST_SESSIONS
     assert ada.sign_in().status_code == 200
-    is_dead_everywhere(ada, access)
+    seconds = is_dead_everywhere(ada, access)
     problem(refresh(ada, token), 401, "session_revoked")
     assert bearer(ada, second).get(f"{AUTH}/me").status_code == 200
     assert len(session_ids(ada)) == MOST_SESSIONS
+    return seconds

@@ -52,7 +52,7 @@ def test_cookies_have_their_prefixes_and_attributes(browser: Callable[..., httpx
 def test_the_life_of_a_session(ada: httpx.Client) -> None:
     assert ada.post(EXPENSES, json=LUNCH).status_code == 201
     assert len(ada.get(EXPENSES).json()["items"]) == 1
-    eventually(lambda: "__Secure-ea_refresh" in set_cookies(ada.post(f"{AUTH}/refresh")), 5)
+    eventually(lambda: "__Secure-ea_refresh" in set_cookies(ada.post(f"{AUTH}/refresh")))
     assert ada.get(f"{AUTH}/me").status_code == 200
     answer = ada.post(f"{AUTH}/logout")
     assert answer.status_code == 204
