@@ -125,11 +125,11 @@ def under_load(stack: Stack, home: Path) -> Taken:
     writers = [Thread(target=write, args=[writer]) for writer in range(WRITERS)]
     for writer in writers:
         writer.start()
-    time.sleep(1)
+    grown(acknowledged, 20)
     known = set(acknowledged)
     done = typed("backup", DATA=stack.data, BACKUPS=home / "backups")
     during = len(acknowledged)
-    time.sleep(0.3)
+    grown(acknowledged, 1)
     enough.set()
     for writer in writers:
         writer.join()
@@ -141,6 +141,14 @@ def under_load(stack: Stack, home: Path) -> Taken:
     lost_since = ada.total()
     (folder,) = (home / "backups").iterdir()
     return Taken(folder, stack.data, before, ada, bob_before, known, tried, lost_tags, lost_since)
+
+
+def grown(acknowledged: set[str], more: int) -> None:
+    """Wait until so many more are acknowledged."""
+    wanted, deadline = len(acknowledged) + more, time.monotonic() + 20
+    while len(acknowledged) < wanted:
+        assert time.monotonic() < deadline, "nothing is written any more"
+        time.sleep(0.05)
 
 
 @contextmanager

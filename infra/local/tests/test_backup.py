@@ -109,7 +109,7 @@ def tokens_are_as_they_should_be(stack: Stack, taken: Taken) -> None:
     bob = taken.bob.as_of_now(base)
     assert bob.get("/api/v1/auth/me")[0] == 401
     assert bob.post("/api/v1/auth/refresh") == 401
-    deadline = time.monotonic() + 4
+    deadline = time.monotonic() + 20
     while bob.get("/api/v1/expenses")[0] != 401:
         assert time.monotonic() < deadline, "a session that had been ended lives again"
         time.sleep(0.1)

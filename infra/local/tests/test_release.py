@@ -31,6 +31,17 @@ exec {CODE}/.venv/bin/python -c 'import os, runpy, signal, sys, threading
 runpy.run_module("{SERVICE}_service", run_name="__main__")'
 """
 
+# As soon as it has everything that comes, and a file says so.
+LATER = """
+def later():
+    import time
+    while not os.path.exists("{file}"):
+        time.sleep(0.05)
+    {end}
+threading.Thread(target=later, daemon=True).start()
+print("the new one begins", file=sys.stderr)
+"""
+
 # At the service's own port only, which is the second to be started.
 SECOND = 'os.environ["PORT"] == "{port}" and sys.exit("not at this port")'
 
@@ -63,9 +74,9 @@ def release(stack: Stack, tmp_path: Path) -> Iterator[Break]:
     stack.place = as_it_was
 
 
-def refused(stack: Stack) -> str:
+def refused(stack: Stack, say: Callable[[str], None] = print) -> str:
     with pytest.raises(Failure) as failure:
-        rollout(stack, SERVICE, print)
+        rollout(stack, SERVICE, say)
     return str(failure.value)
 
 
@@ -84,16 +95,22 @@ def the_gateway_reaches(stack: Stack, service: str, what: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("fault", "what"), [
-    ("threading.Timer(6, lambda: os._exit(3)).start()", "has ended with status 3"),
-    ("threading.Timer(6, os.kill, [os.getpid(), signal.SIGSTOP]).start()", "is not ready any more"),
+@pytest.mark.parametrize(("end", "what"), [
+    ("os._exit(3)", "has ended with status 3"),
+    ("os.kill(os.getpid(), signal.SIGSTOP)", "is not ready any more"),
 ])  # fmt: skip
-def test_a_release_that_fails_seconds_after_it_is_ready_is_ended_and_the_old_one_goes_on(
-    stack: Stack, release: Break, fault: str, what: str
+def test_a_release_that_fails_after_it_is_ready_is_ended_and_the_old_one_goes_on(
+    stack: Stack, release: Break, tmp_path: Path, end: str, what: str
 ) -> None:
-    before = runs(stack.data, SERVICE)
-    release(f'print("the new one begins", file=sys.stderr); {fault}')
-    said = refused(stack)
+    before, file = runs(stack.data, SERVICE), tmp_path / "alone"
+    release(LATER.format(file=file, end=end))
+
+    def say(text: str) -> None:
+        if text.startswith(f"The old {SERVICE} finishes"):
+            file.touch()
+
+    said = refused(stack, say)
+    assert file.exists()
     assert said.startswith(f"{SERVICE}-next {what}; its log ")
     assert said.endswith(f"\nThe old {SERVICE} serves, as before.")
     assert "the new one begins" in said
