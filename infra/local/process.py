@@ -72,6 +72,12 @@ class Process:
         """Whether the part runs (a stopped one, SIGSTOP, runs too)."""
         return self._guard.poll() is None
 
+    def ends(self, seconds: float) -> bool:
+        """Whether it ends within this time: its guard ends a moment after the part."""
+        with suppress(subprocess.TimeoutExpired):
+            self._guard.wait(seconds)
+        return not self.alive()
+
     @property
     def end(self) -> str:
         """How it has ended, as its guard says in the manner of a shell: `by SIGKILL`, `with status 1`."""

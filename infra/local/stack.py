@@ -156,7 +156,7 @@ class Stack:
         process = self._running[name]
         if process.alive() and self.build(name).ready():
             return ""
-        what = "is not ready any more" if process.alive() else f"has ended {process.end}"
+        what = f"has ended {process.end}" if process.ends(1.0) else "is not ready any more"
         return f"{name} {what}; its log {process.log} ends:\n{process.last_lines()}"
 
     def start(self, name: str) -> None:
