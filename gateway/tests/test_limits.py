@@ -168,6 +168,15 @@ def test_requests_in_flight_of_one_address_are_bounded(own_stack: Stack) -> None
     assert own_stack.client.get("/api/v1/auth/me").status_code == 200
 
 
+def test_requests_that_were_given_up_leave_their_places(own_stack: Stack) -> None:
+    """As many as may be in flight, each until its 504 after 2 s."""
+    for _ in range(2):
+        with ThreadPoolExecutor(3) as threads:
+            told = list(threads.map(own_stack.client.get, ["/api/v1/expenses/hang"] * 3))
+        assert [answer.status_code for answer in told] == [504] * 3
+    assert own_stack.client.get("/api/v1/auth/me").status_code == 200
+
+
 @pytest.mark.parametrize("service", ["auth", "expenses"])
 def test_connections_to_a_service_are_used_again(stack: Stack, service: str) -> None:
     """Also those of many requests at once."""
