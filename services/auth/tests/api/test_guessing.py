@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy.event import listen
 
+from auth_service.accounts.argon2id import Argon2id
 from auth_service.settings import Settings
 from tests.actors import AUTH, client_of, register, sign_in
 from tests.guesses import (
@@ -66,6 +67,23 @@ async def test_only_failures_count(settings: Settings) -> None:
         bad = {"Cookie": "ea_refresh=x"}
         for _ in range(5):
             assert (await client.post(f"{AUTH}/refresh", headers=bad)).status_code == 401
+        assert (await login(client, ADA)).status_code == 200
+
+
+async def test_what_was_never_compared_is_no_failure(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*_: object) -> bool:
+        raise MemoryError
+
+    async with limited(settings, throttle_address_failures=3) as app, client_of(app) as client:
+        assert (await register(client, ADA["email"])).status_code == 201
+        with monkeypatch.context() as patched:
+            patched.setattr(Argon2id, "verify", without_memory)
+            for form in [ADA] * 5 + [WRONG] * 5:
+                answer = await login(client, form)
+                assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+                assert answer.headers["retry-after"] == "1"
         assert (await login(client, ADA)).status_code == 200
 
 

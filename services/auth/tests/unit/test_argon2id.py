@@ -1,5 +1,6 @@
 """Argon2id in memory that is kept: what argon2-cffi makes of the same, and where the memory is."""
 
+import errno
 import mmap
 import subprocess
 import sys
@@ -21,12 +22,18 @@ THEIRS = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 FAULTS = """
-import resource
+import mmap, resource
 from auth_service.accounts.argon2id import Argon2id
 ours = Argon2id(time_cost=1, memory_kib=65536)
-for _ in range(3):
+def touch():
+    size = 64 * 1024 * 1024
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    for start in range(0, size, mmap.PAGESIZE):
+        memory[start] = 1
+for work in (touch, *[lambda: ours.hash("x")] * 3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    ours.hash("x")
+    work()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -89,6 +96,10 @@ def test_what_is_of_another_kind_is_nobodys(
         "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$c2FsdHNhbHRz$c2FsdHNhbHRz",
         "$argon2id$v=16$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$c2FsdHNhbHRz",
         "$argon2id$v=19$m=64,t=1,p=2$c2FsdHNhbHRzYWx0$c2FsdHNhbHRz",
+        *(
+            f"$argon2id$v=19$m={memory},t={time},p=1$c2FsdHNhbHRzYWx0c2FsdA$" + "A" * 43
+            for memory, time in ((0, 1), (7, 1), (64, 0))
+        ),
     ],
 )  # fmt: skip
 def test_what_is_broken_is_nobodys(encoded: str) -> None:
@@ -105,6 +116,7 @@ def test_memory_is_fetched_once(made: list[mmap.mmap]) -> None:
     ours = Argon2id(time_cost=1, memory_kib=64)
     for number in range(3):
         assert ours.verify(ours.hash(f"{number}"), f"{number}")
+        assert made[0][:] == bytes(64 * 1024)  # wiped
     assert [len(memory) for memory in made] == [64 * 1024]
 
 
@@ -142,15 +154,33 @@ def test_risen_parameters_fetch_more(made: list[mmap.mmap]) -> None:
     assert [len(memory) // 1024 for memory in made] == [64, 128]
 
 
+def test_without_memory_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    ours = Argon2id(time_cost=1, memory_kib=64)
+    encoded = ours.hash("x")
+    ours.release()
+    monkeypatch.setattr(mmap, "mmap", refused)
+    for work in (lambda: ours.hash("x"), lambda: ours.verify(encoded, "x")):
+        with pytest.raises(MemoryError):
+            work()
+    monkeypatch.undo()
+    assert ours.verify(encoded, "x")
+
+
 @pytest.mark.skipif(
     not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(),
     reason="this kernel gives huge pages to nobody",
 )
-def test_its_memory_is_in_huge_pages() -> None:
-    """64 MiB are 16,384 small pages, which the kernel hands out one by one."""
+def test_its_memory_is_in_huge_pages_and_fetched_once() -> None:
+    """64 MiB are 16,384 small pages, which the kernel hands out one by one.
+
+    How many huge ones it has left at the moment, memory that asks for them beside tells.
+    """
     command = [sys.executable, "-c", FAULTS]
     environment = {"PYTHONPATH": str(Path(argon2id.__file__).parents[2])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    first, *later = map(int, done.stdout.split())
-    assert first < 16_384 / 4
+    beside, first, *later = map(int, done.stdout.split())
+    assert first < beside + 16_384 / 4
     assert max(later) < 100

@@ -207,3 +207,19 @@ async def test_who_hashes_nothing_for_a_while_holds_no_memory(
         await passwords.hash("x")
         await asyncio.wait_for(released.wait(), 10)
     await passwords.close()
+
+
+async def test_without_memory_for_a_hash_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> bool:
+        raise MemoryError
+
+    passwords = pool(waiting=0)
+    encoded = await passwords.hash("x")
+    with monkeypatch.context() as without:
+        without.setattr(Argon2id, "verify", none)
+        without.setattr(Argon2id, "hash", none)
+        for work in (passwords.hash("x"), passwords.verify(encoded, "x")):
+            with pytest.raises(Busy):
+                await work
+    assert await passwords.hash("x")
+    await passwords.close()

@@ -22,13 +22,15 @@ from argon2.low_level import ARGON2_VERSION, Type, core, error_to_str, ffi
 
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
+LEAST_KIB: Final = 8
+"""The memory of one lane (RFC 9106, 3.1)."""
 
 
 class Argon2id:
     """Hashes and verifies, in as many threads at once as call it.
 
-    Memory that is not at work is kept until `release`, with what the last hash left there, and is
-    in no core dump.
+    The library wipes the memory after each hash. What is not at work is kept until `release`. Both
+    ways raise MemoryError when the system has none.
     """
 
     def __init__(self, *, time_cost: int, memory_kib: int) -> None:
@@ -60,6 +62,8 @@ class Argon2id:
         new = self._parameters
         if replace(old, time_cost=new.time_cost, memory_cost=new.memory_cost) != new:
             return False
+        if old.time_cost < 1 or old.memory_cost < LEAST_KIB:
+            return False
         return hmac.compare_digest(self._raw(password, salt, old), expected)
 
     def is_outdated(self, encoded: str) -> bool:
@@ -88,7 +92,7 @@ class Argon2id:
 
     @contextmanager
     def _memory(self, size: int) -> Iterator[None]:
-        """For this thread. Raises OSError when the system has none."""
+        """For this thread."""
         try:
             memory = self._kept.pop()
         except IndexError:
@@ -113,9 +117,11 @@ class Argon2id:
 
 def new_memory(size: int) -> mmap.mmap:
     """In huge pages where the kernel has some: 32 to fetch in place of 16,384, and to look up."""
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"no {size} bytes") from error
     if sys.platform == "linux":
-        memory.madvise(mmap.MADV_DONTDUMP)
         with suppress(OSError):  # a kernel that knows none
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory

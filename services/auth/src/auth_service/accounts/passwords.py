@@ -93,7 +93,9 @@ class PasswordPool:
         if self._release is not None:
             self._release.cancel()
         loop = asyncio.get_running_loop()
-        self._release = loop.call_later(IDLE_SECONDS, self._argon2id.release)
+        self._release = loop.call_later(
+            IDLE_SECONDS, loop.run_in_executor, self._threads, self._argon2id.release
+        )
 
     async def _wait(self) -> None:
         try:
@@ -112,7 +114,7 @@ class PasswordPool:
         return await self.run(lambda: self._argon2id.hash(password))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Whether `password` is the one; the caller has a turn.
+        """Whether `password` is the one; the caller has a turn. Raises Busy.
 
         The same work when there is nobody (`encoded` is None).
         """
@@ -125,10 +127,15 @@ class PasswordPool:
         return self._argon2id.is_outdated(encoded)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        """A caller who is cancelled, even twice, keeps the turn until the thread is free again."""
+        """A caller who is cancelled, even twice, keeps the turn until the thread is free again.
+
+        Raises Busy when there is no memory for it.
+        """
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(future)
+        except MemoryError:
+            raise Busy(retry_after=1, cause="passwords: no memory") from None
         except asyncio.CancelledError:
             while not future.done():
                 with suppress(asyncio.CancelledError):

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from auth_service.accounts.errors import Busy
 from auth_service.resources import Resources
 from auth_service.throttles.models import Visitor
 
@@ -31,7 +32,11 @@ async def check_password(
     await throttle.check(buckets)  # who has to wait takes no place in the line
     async with resources.passwords.turn():
         ticket = await throttle.take(buckets)
-        matches = await resources.passwords.verify(encoded, password)
+        try:
+            matches = await resources.passwords.verify(encoded, password)
+        except Busy:  # nothing was compared
+            await throttle.give_back(ticket)
+            raise
         if matches:
             await throttle.give_back(ticket)
     return matches
