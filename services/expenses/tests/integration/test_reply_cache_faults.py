@@ -114,7 +114,11 @@ async def test_never_there_or_not_let_in(truth: Truth) -> None:
     with Valkey("--requirepass", "secret") as closed:
         for url in ("redis://127.0.0.1:1/0", closed.url):
             cache = open_replies(url, "wrong")
+            await truth.met(cache)
+            assert cache.usable
             assert (await truth.read(cache)).body == b"body of 1"
+            assert cache.usable is False
             await asyncio.sleep(1.1)  # one probe that fails
+            assert cache.usable is False
             assert (await truth.read(cache)).body == b"body of 1"
             await cache.close()
