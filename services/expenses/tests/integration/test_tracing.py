@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from expenses_service.collector import PAUSE_SECONDS
 from expenses_service.settings import Settings
 from tests.conftest import client_of, running
+from tests.expense_calls import made
 from tests.tokens import SigningKey, access_claims, user_id
 from tests.waiting import until
 
@@ -96,9 +97,10 @@ async def test_a_read_is_one_trace_to_postgres_and_redis(
 ) -> None:
     token = signing_key.token(access_claims(user_id(1)))
     async with running(settings) as app, client_of(app, token) as client:
+        await client.get("/api/v1/expenses", params=query)  # of what comes once Redis is not asked
+        await made(client)
         await client.get("/api/v1/expenses", params=query, headers=HEADERS)
-    (line,) = lines(capsys.readouterr().out)
-    assert line["trace_id"] == TRACE
+    assert [line["trace_id"] for line in lines(capsys.readouterr().out)].count(TRACE) == 1
     spans = collector.spans()
     (root,) = [span for span in spans if span.name == "GET /api/v1/expenses"]
     assert root.parent_span_id.hex() == PARENT
