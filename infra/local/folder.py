@@ -7,22 +7,29 @@ from typing import IO
 
 from infra.local.failure import Failure
 
-OWN = ("run", "secrets/auth")  # what a stack makes first, or somebody puts there for a restore
+EMPTY = {"run", "lost+found"}  # of a start that was killed there, of a disk that is new
 
 
 def make(data: Path) -> None:
     """With what is in every one of them. Raises Failure."""
     try:
         data.mkdir(mode=0o711, parents=True, exist_ok=True)
-        if any(data.iterdir()) and not any((data / name).is_dir() for name in OWN):
+        others = {path.name for path in data.iterdir()} - EMPTY
+        if others and not _is_ours(data):
             raise Failure(
                 f"The data folder {data} cannot be used: it has other files in it, which a stack would"
                 " overwrite. Name one that is not there yet, or is empty: make run DATA=…"
             )
-        for name in ("run", "logs"):
-            (data / name).mkdir(mode=0o700, exist_ok=True)
+        (data / "run").mkdir(mode=0o700, exist_ok=True)
+        (data / "run/lock").touch()
+        (data / "logs").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise _unusable(data, error) from None
+
+
+def _is_ours(data: Path) -> bool:
+    """Whether there is what a stack makes first, or what somebody puts there for a restore."""
+    return (data / "run/lock").is_file() or (data / "secrets/auth").is_dir()  # /var/run/lock is a folder
 
 
 def hold(data: Path) -> IO[str]:

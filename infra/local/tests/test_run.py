@@ -178,6 +178,7 @@ def test_killed_guards_leave_nothing_that_blocks_the_next_start(run: Run) -> Non
 
 def test_a_stranger_with_the_number_of_a_part_is_left_alone(run: Run) -> None:
     (run.data / "run").mkdir(parents=True)
+    (run.data / "run/lock").touch()
     (run.data / "postgres").mkdir(mode=0o700)
     environment = {**os.environ, "EXPENSE_DATA": str(run.data)}
     (run.data / "run/auth.pid").touch()
