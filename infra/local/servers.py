@@ -132,7 +132,7 @@ def initdb(folder: Path, password_file: Path) -> None:
         own_data(folder)
         return
     for left in folder.parent.glob(f"{folder.name}-*.part"):
-        shutil.rmtree(left, ignore_errors=True)  # a killed start's, whose program may still write there
+        remove(left)
     part = folder.with_name(f"{folder.name}-{os.getpid()}.part")
     part.mkdir(mode=0o700, parents=True, exist_ok=True)
     own_data(part)
@@ -140,7 +140,15 @@ def initdb(folder: Path, password_file: Path) -> None:
         _fill(part, password_file)
         part.rename(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part)
+
+
+def remove(folder: Path) -> None:
+    """Delete what a start that was cut off has left, whose program may still write there for a moment."""
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.01)
 
 
 def _fill(folder: Path, password_file: Path) -> None:
