@@ -7,7 +7,8 @@ from infra.local.here import Here
 from infra.local.parts import Place
 
 SAID = "canceling statement due to lock timeout"  # Postgres's words, in what a migration leaves behind
-ERROR = re.compile(r"^[\w.]+: .+", re.MULTILINE)  # the end of a traceback, of which nobody needs the rest
+# The end of a traceback, of which nobody needs the rest; Postgres's DETAIL, which follows, may quote a row.
+ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Violation)\w*(?:: .+)?$", re.MULTILINE)
 # Who has a table of ours in a transaction, the longest first; the migration itself is gone.
 HOLDERS = """
     SELECT format('process %s of %s, %s, for %s s', pid, usename, state,
@@ -25,9 +26,7 @@ def sentence(place: Place, service: str, database: str, log: Path) -> str:
     if SAID in said:
         return _holders(place, service, database)
     why = (ERROR.findall(said) or said.strip().splitlines() or ["it said nothing"])[-1]
-    return (
-        f"The migration of {service} failed, and what it has not finished is undone: {why}\nAll of it: {log}"
-    )
+    return f"The migration of {service} failed: {why}\nAll of it: {log}"
 
 
 def _holders(place: Place, service: str, database: str) -> str:

@@ -45,6 +45,8 @@ def _migrate(stack: Stack, service: str) -> None:
     try:
         stack.migrate(service)
     except Failure as failure:
+        if not stack.has(service):  # an earlier rollout ended half-way
+            raise
         raise Failure(f"{failure}\nThe old {service} serves, as before.") from None
 
 

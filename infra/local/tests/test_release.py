@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,10 @@ def test_a_second_one_that_does_not_start_leaves_the_one_beside_it_which_status_
     the_gateway_reaches(stack, SERVICE, "and so does a move of the other service")
 
     stack.place = replace(stack.place, releases={})
+    with postgres_elsewhere(stack):
+        said = refused(stack)
+    assert said.startswith(f"The migration of {SERVICE} failed: ")
+    assert "serves" not in said, "the old one has ended"
     rollout(stack, SERVICE, print)
     assert [part.state for part in status.local(operate.find(stack.data))] == ["ready"] * len(ORDER)
 
@@ -212,15 +217,22 @@ def test_a_migration_that_somebody_blocks_is_said_in_a_sentence(stack: Stack) ->
     assert stack.spare(SERVICE) is None
 
 
-def test_a_migration_that_fails_is_said_in_a_sentence(stack: Stack) -> None:
-    port, nowhere = stack.place.ports["postgres"], ports.free()
-    stack.place = replace(stack.place, ports={**stack.place.ports, "postgres": nowhere})
+@contextmanager
+def postgres_elsewhere(stack: Stack) -> Iterator[int]:
+    """A migration begun meanwhile looks for it at this port, where nobody is."""
+    as_it_was, nowhere = stack.place, ports.free()
+    stack.place = replace(as_it_was, ports={**as_it_was.ports, "postgres": nowhere})
     try:
-        why, log, end = refused(stack).splitlines()
+        yield nowhere
     finally:
-        stack.place = replace(stack.place, ports={**stack.place.ports, "postgres": port})
+        stack.place = as_it_was
         ports.release([nowhere])
-    assert why.startswith(f"The migration of {SERVICE} failed, and what it has not finished is undone: ")
+
+
+def test_a_migration_that_fails_is_said_in_a_sentence(stack: Stack) -> None:
+    with postgres_elsewhere(stack) as nowhere:
+        why, log, end = refused(stack).splitlines()
+    assert why.startswith(f"The migration of {SERVICE} failed: ")
     assert why.endswith(f"('127.0.0.1', {nowhere})")
     assert log == f"All of it: {stack.data}/logs/migrate-{SERVICE}.log"
     assert end == f"The old {SERVICE} serves, as before."
