@@ -1,7 +1,8 @@
 """Free ports; as a command, says in a sentence when the gateway's cannot be had: `… PORT [CONTAINER]`.
 
-Whoever is given one holds UDP's port of that number until it is released: nobody else who asks here is given
-it before its part listens, or while that part is down.
+Whoever is given a free one holds UDP's port of that number until it is released: nobody else who asks here is
+given it before its part listens, or while that part is down. The gateway's, where a person chose it, is
+looked at only: it is anybody's until it listens.
 """
 
 import os

@@ -36,8 +36,7 @@ class Stack:
 
     def __init__(self, data: Path, *, port: int, demo: bool = False, tls: bool = False) -> None:
         self.data = data.absolute()
-        self._demo = demo
-        self._servers_only = False
+        self._demo, self._servers_only = demo, False
         self.said = ""  # what its user should know of how it was started
         self._running: dict[str, Process] = {}
         self.places: dict[str, Place] = {}  # of parts that see another place than the stack's own
@@ -116,7 +115,8 @@ class Stack:
         for name in reversed(ORDER):
             for known_as in self.replicas(name):
                 self.stop(known_as)
-        ports.release(self.place.ports.values())
+        spares = (place.ports[service] for service in SERVICES if (place := self.spare(service)))
+        ports.release([*self.place.ports.values(), *spares])
         self._lock.close()
 
     # --- single parts ------------------------------------------------------------------------------
