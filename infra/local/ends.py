@@ -51,7 +51,7 @@ class Target(Source, Protocol):
     """A stack whose services and sessions can be stopped and started again."""
 
     def make_databases(self) -> None:
-        """Roles and databases as they should be, empty where there are none; none that a restore has left."""
+        """Roles and databases as they should be, empty where there are none, and none that arrives."""
 
     def check_sessions(self, snapshot: IO[bytes]) -> None:
         """See that the sessions' server can read a snapshot. Raises Failure with where it cannot."""

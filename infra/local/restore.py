@@ -54,9 +54,9 @@ def restore(
             _exchange(target, snapshot)
     finally:
         with suppress(Failure):  # Postgres may be down: the next start deletes them
-            for name in DATABASES:
-                _sql(target, f"DROP DATABASE IF EXISTS {name}{ARRIVING} WITH (FORCE)")
+            _drop(target, ARRIVING)
     say(f"Restored: the data of {said.taken_at}.")
+    _drop(target, LEAVING)
 
 
 def _check_kind(target: Target, said: Manifest, *, without_sessions: bool) -> None:
@@ -95,6 +95,7 @@ def _load_all(target: Target, folder: Path, say: Callable[[str], None]) -> None:
         for name in DATABASES:
             say(f"Loading {name} …")
             _load(target, folder, name)
+        _drop(target, LEAVING)  # the data of before one that broke off: kept until others take their place
     except Failure as failure:
         raise Failure(f"{failure}\nNothing was changed.") from None
 
@@ -115,19 +116,41 @@ def _exchange(target: Target, snapshot: IO[bytes] | None) -> None:
     """The short part, during which nothing answers; what had run is started again in any case."""
     target.stop()
     try:
-        _sql(target, "; ".join(_renaming()))
-        target.put_sessions(snapshot)
-        target.make_databases()
-    except Failure as failure:
-        raise Failure(
-            f"{failure}\nIt broke off in the midst: make restore again, or half of it may stay."
-        ) from None
+        _rename(target)
+        _put_sessions(target, snapshot)
+        _grant(target)
     finally:
         target.start()
 
 
+def _rename(target: Target) -> None:
+    """In one transaction: both databases are the backup's, or none is."""
+    try:
+        _sql(target, "; ".join(_renaming()))
+    except Failure as failure:
+        raise Failure(f"{failure}\nNothing was changed.") from None
+
+
+def _put_sessions(target: Target, snapshot: IO[bytes] | None) -> None:
+    try:
+        target.put_sessions(snapshot)
+    except Failure as failure:
+        kept = " and ".join(f"{name}{LEAVING}" for name in DATABASES)
+        raise Failure(
+            f"{failure}\nIt broke off in the midst: make restore again, or half of it may stay. The data of"
+            f" before are in the databases {kept} until then."
+        ) from None
+
+
+def _grant(target: Target) -> None:
+    """What is granted on a database itself is in no backup of it."""
+    try:
+        target.make_databases()
+    except Failure as failure:
+        raise Failure(f"{failure}\nThe backup's data are in their place; the next start does this.") from None
+
+
 def _renaming() -> list[str]:
-    """Statements of one transaction: both databases are the backup's, or none is."""
     names = ", ".join(f"'{name}', '{name}{ARRIVING}'" for name in DATABASES)
     ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     return [
@@ -135,6 +158,11 @@ def _renaming() -> list[str]:
         *(f"ALTER DATABASE {name} RENAME TO {name}{LEAVING}" for name in DATABASES),
         *(f"ALTER DATABASE {name}{ARRIVING} RENAME TO {name}" for name in DATABASES),
     ]
+
+
+def _drop(target: Target, end: str) -> None:
+    for name in DATABASES:
+        _sql(target, f"DROP DATABASE IF EXISTS {name}{end} WITH (FORCE)")
 
 
 def _sql(target: Target, statement: str, database: str = "postgres") -> str:

@@ -25,10 +25,10 @@ ALTER ROLE auth_app PASSWORD :'auth_app_password';
 ALTER ROLE expenses_owner PASSWORD :'expenses_owner_password';
 ALTER ROLE expenses_app PASSWORD :'expenses_app_password';
 
--- What a restore that was killed has left: what arrived and was not exchanged, or what was and had to leave.
-SELECT format('DROP DATABASE %I WITH (FORCE)', datname)
-FROM pg_database
-WHERE datname IN ('auth_arriving', 'expenses_arriving', 'auth_leaving', 'expenses_leaving') \gexec
+-- What arrived, of a restore that was killed. What had to leave is kept until the next restore: it may be the
+-- only copy of the data of before.
+DROP DATABASE IF EXISTS auth_arriving WITH (FORCE);
+DROP DATABASE IF EXISTS expenses_arriving WITH (FORCE);
 
 SELECT format('CREATE DATABASE %I', name)
 FROM unnest(ARRAY['auth', 'expenses']) AS name

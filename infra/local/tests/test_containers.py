@@ -51,6 +51,8 @@ elif "/run/secrets/key_encryption_key" in words:
     print("a key")
 elif "pg_dump" in words:
     print("dump of " + words[-1])
+elif state["fails"] and state["fails"] in said:
+    sys.exit(state["fails"] + " failed")
 elif "--rdb" in said:
     sys.stdout.buffer.write(bytes.fromhex(state["snapshot"]))
 elif "to_regclass" in said or "EXISTS (SELECT FROM" in said:
@@ -71,7 +73,7 @@ class Engine:
         program.chmod(0o700)
         self.compose = Compose((str(program),))
         self.state(rows=["expenses-1", "auth-1", "gateway-1"], host="", log=[], held=False, breaks=False)
-        self.state(snapshot=SNAPSHOT.hex(), health={}, moved=False)
+        self.state(snapshot=SNAPSHOT.hex(), health={}, moved=False, fails="")
 
     def state(self, **change: object) -> dict[str, object]:
         file = self.folder / "state"
@@ -136,15 +138,43 @@ def test_a_backup_of_containers_comes_back_and_only_when_told_to_replace(
     engine.state(held=True)
     with pytest.raises(Failure, match="REPLACE=1"):
         restore(containers, folder, replace=False, without_sessions=False, say=print)
-    assert not list(engine.asked("pg_restore", "stop"))
+    assert not list(engine.asked("pg_restore", "stop", "_leaving"))
     (tmp_path / "asked").unlink()
     restore(containers, folder, replace=True, without_sessions=False, say=print)
     steps = ("redis-check-rdb", "-d auth_arriving", "auth-migrate",
              "-d expenses_arriving", "expenses-migrate", "expenses.restored()",
-             "stop expenses auth", "RENAME", "appendonlydir.new")  # fmt: skip
+             "DROP DATABASE IF EXISTS auth_leaving", "stop expenses auth", "RENAME",
+             "appendonlydir.new")  # fmt: skip
     assert list(dict.fromkeys(engine.asked(*steps))) == list(steps)
     # Then all of it starts, and what may be left of databases on their way is dropped.
-    assert (tmp_path / "asked").read_text().splitlines()[-3] == "up --detach --wait"
+    start, *drops = (tmp_path / "asked").read_text().splitlines()[-5:]
+    assert start == "up --detach --wait"
+    dropped = [f"{name}{end}" for end in ("_arriving", "_leaving") for name in ("auth", "expenses")]
+    assert [drop.split()[-3] for drop in drops] == dropped
+
+
+@pytest.mark.parametrize(("fails", "said"), [
+    ("pg_restore", "\nNothing was changed."),
+    ("RENAME", "\nNothing was changed."),
+    ("appendonlydir.new", "The data of before are in the databases auth_leaving and expenses_leaving"),
+])  # fmt: skip
+def test_one_that_breaks_off_says_what_became_of_the_data_and_deletes_none(
+    engine: Engine, tmp_path: Path, fails: str, said: str
+) -> None:
+    containers = Containers(engine.compose)
+    folder = backup.take(containers, tmp_path / "backups")
+    engine.state(fails=fails)
+    (tmp_path / "asked").unlink()
+    with pytest.raises(Failure) as failure:
+        restore(containers, folder, replace=True, without_sessions=False, say=print)
+    assert said in str(failure.value)
+    assert ("in the midst" in str(failure.value)) == (fails == "appendonlydir.new")
+    # What an earlier one had kept goes just before others take its place, and nothing afterwards.
+    steps = ["auth_leaving WITH", "expenses_leaving WITH", "stop expenses auth"]
+    asked = steps if fails != "pg_restore" else []
+    assert list(engine.asked(*steps)) == asked
+    started = "up --detach --wait" in (tmp_path / "asked").read_text().splitlines()
+    assert started == bool(asked)
 
 
 def test_what_a_killed_backup_left_is_deleted_and_what_one_makes_now_is_not(
