@@ -43,7 +43,7 @@ class Failed(Exception):
 
 
 class Left(Exception):
-    """Somebody has the demonstration's account to themselves; the message is for the operator."""
+    """The demonstration's account cannot be used, which is no defect; the message is for the operator."""
 
 
 @dataclass
@@ -130,7 +130,9 @@ def sign_in(auth_url: str) -> str:
         if made not in {201, 409}:
             raise Failed(f"registration answered {made}: {answer}")
         status, answer = client.post("/api/v1/auth/login", form)
-    if made == 409 and status in {401, 403, 429}:  # noqa: PLR2004 - Conflict
+    if made == 409 and status == 429:  # noqa: PLR2004 - Conflict, Too Many Requests
+        raise Left(f"Too many have tried to sign in as {EMAIL}, which is left as it is: try again later.")
+    if made == 409 and status in {401, 403}:  # noqa: PLR2004 - Conflict
         raise Left(f"The demo login does not work ({answer.get('code')}): {EMAIL} is left as it is.")
     if status != 200:  # noqa: PLR2004 - OK
         raise Failed(f"login answered {status}: {answer}")
@@ -158,7 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--auth", required=True, help="base URL of auth, or of the gateway")
     parser.add_argument("--expenses", required=True, help="base URL of expenses, or of the gateway")
-    parser.add_argument("--quiet", action="store_true", help="say only what is not as it usually is")
+    parser.add_argument("--quiet", action="store_true", help="say only what is unusual; a start goes on without")
     arguments = parser.parse_args()
     try:
         added, there = seed(arguments.auth, arguments.expenses, datetime.now(UTC).date())
@@ -166,8 +168,8 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except Left as left:
-        print(left)
-        return 0
+        print(left, file=sys.stdout if arguments.quiet else sys.stderr)
+        return 0 if arguments.quiet else 1
     if not arguments.quiet:
         print(f"demo: {added} expenses added, {there} were there.")
     return 0

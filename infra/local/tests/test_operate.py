@@ -7,10 +7,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from infra.demo.seed import Client
 from infra.local import bootstrap
 from infra.local.failure import Failure
 from infra.local.operate import find
@@ -126,6 +128,15 @@ def test_a_demonstrations_user_that_somebody_has_changed_stops_nobody_from_start
     assert stack.operate("auth", "user-enable", DEMO_EMAIL).returncode == 0
     assert stack.operate("auth", "user-reset", DEMO_EMAIL).returncode == 0
     assert typed(*seed).stdout == done.stdout
+    asked_for = typed("make", "--no-print-directory", "seed", f"BASE_URL={stack.base_url}")
+    assert asked_for.returncode != 0, "who asks for it has not got it"
+    assert asked_for.stderr.startswith(done.stdout)
+    form = {"email": DEMO_EMAIL, "password": "another than theirs"}
+    with closing(Client(stack.base_url)) as client:
+        assert 429 in (client.post("/api/v1/auth/login", form)[0] for _ in range(20))
+    done = typed(*seed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Too many have tried to sign in as {DEMO_EMAIL}")
 
 
 def test_a_stack_that_is_another_users_is_not_said_not_to_run(tmp_path: Path) -> None:
