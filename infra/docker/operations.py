@@ -17,7 +17,7 @@ from infra.local.compose import Compose
 from infra.local.containers import Containers
 from infra.local.ends import DATABASES
 from infra.local.failure import Failure
-from infra.local.steady import Load
+from infra.local.steady import PROMISED_SECONDS, Load
 
 COMPOSE = Compose(("docker", "compose"))
 SERVICES = ("auth", "expenses")
@@ -57,6 +57,8 @@ def under_load(act: Callable[[], None]) -> Load:
         raise RuntimeError(f"requests failed: {load.failed}")
     if load.share < LEAST_SHARE:
         raise RuntimeError(f"no load: {load.outcomes.total()} requests, {load.share:.0%} of those due")
+    if load.longest > PROMISED_SECONDS:
+        raise RuntimeError(f"a request took {load.longest:.1f} s")
     return load
 
 

@@ -21,7 +21,7 @@ from infra.local.here import Here
 from infra.local.parts import build
 from infra.local.rollout import rollout
 from infra.local.stack import SERVICES, Stack
-from infra.local.steady import Load
+from infra.local.steady import PROMISED_SECONDS, Load
 
 pytestmark = pytest.mark.own_stack
 ROUNDS = 40
@@ -88,6 +88,7 @@ def test_migrations_fail_no_request_and_the_code_before_goes_on(stack: Stack, be
             comes_from(stack, service, before)
     assert load.failed == {}
     assert load.outcomes.total() > 0
+    assert load.longest < PROMISED_SECONDS
     release.journeys(before, stack)
 
 
@@ -247,3 +248,4 @@ def replaced_under_load(stack: Stack, service: str) -> None:
         rollout(stack, service, lambda _: None)
     assert load.failed == {}
     assert load.outcomes.total() > 0
+    assert load.longest < PROMISED_SECONDS

@@ -17,7 +17,7 @@ import pytest
 from infra.local import bootstrap, ports
 from infra.local.control import _address
 from infra.local.stack import SERVICES
-from infra.local.steady import Load
+from infra.local.steady import PROMISED_SECONDS, Load
 
 READY_SECONDS = 120.0
 LEAST_SHARE = 0.9  # of 200 requests a second
@@ -74,6 +74,7 @@ def test_no_request_fails_while_a_service_is_replaced(run: Run, service: str) ->
     assert (done.returncode, done.stderr) == (0, "")
     assert load.failed == {}
     assert load.share > LEAST_SHARE, "there was load all the time"
+    assert load.longest < PROMISED_SECONDS, "it stood still"
     assert run.pid(service) != before
     assert (run.data / "run/place.json").read_text() == place
     assert not (run.data / f"run/{service}-next.pid").exists()

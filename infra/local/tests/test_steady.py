@@ -18,7 +18,7 @@ class Server:
     """Answers everything, after so many seconds, and not while it is held."""
 
     def __init__(self) -> None:
-        self.free, self.seconds = Event(), 0.0
+        self.free, self.waits, self.seconds = Event(), Event(), 0.0
         self.free.set()
         outer = self
 
@@ -27,6 +27,8 @@ class Server:
 
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if not outer.free.is_set():
+                    outer.waits.set()
                 outer.free.wait(60)
                 time.sleep(outer.seconds)
                 self.send_response(200)
@@ -58,10 +60,12 @@ def test_what_a_slow_moment_held_up_is_sent_after_it(server: Server) -> None:
     load = Load(server.http.server_port, {})
     with load.running():
         server.free.clear()
+        assert server.waits.wait(20)
         time.sleep(1)
         server.free.set()
     assert load.failed == {}
     assert load.share > ENOUGH_SHARE
+    assert load.longest > 1, "how long one of them has waited"
     assert len(load.outcomes) == len(steady.REQUESTS)
 
 
