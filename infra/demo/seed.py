@@ -160,7 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--auth", required=True, help="base URL of auth, or of the gateway")
     parser.add_argument("--expenses", required=True, help="base URL of expenses, or of the gateway")
-    parser.add_argument("--quiet", action="store_true", help="say only what is unusual; a start goes on without")
+    parser.add_argument("--quiet", action="store_true", help="of a start: says only what is unusual, goes on")
     arguments = parser.parse_args()
     try:
         added, there = seed(arguments.auth, arguments.expenses, datetime.now(UTC).date())
