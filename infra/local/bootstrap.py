@@ -5,17 +5,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from infra.local.failure import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("services/auth", "services/expenses", "infra/local")
 DEVELOP = (*RUN, "gateway", "tests-e2e")
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 _programs: set[subprocess.Popen[str]] = set()  # that run now
 
@@ -39,16 +43,46 @@ def install(folders: Sequence[str], *, develop: bool) -> None:
     if not stale:
         return
     print(f"Installing what {', '.join(stale)} need (the first time takes a minute) …", flush=True)
-    with ThreadPoolExecutor(len(stale)) as threads:
-        begun = [threads.submit(_install, ROOT / folder, develop=develop) for folder in stale]
+    with _signals_as_exceptions(), ThreadPoolExecutor(len(stale)) as threads:
+        begun: list[Future[str]] = []
         try:
+            begun.extend(threads.submit(_install, ROOT / folder, develop=develop) for folder in stale)
             for each in begun:
                 print(f"  {each.result()}", flush=True)
         except BaseException:
-            while not all(each.done() for each in begun):  # or who is stopped waits for pip
-                _end_programs()
-                time.sleep(0.01)
+            # In a thread, which no further signal breaks off and the process waits for.
+            threading.Thread(target=_end_programs, args=[begun]).start()
             raise
+
+
+class _Ended(BaseException):
+    """A signal asked this process to end: as with KeyboardInterrupt, nobody takes it for an error."""
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Where a signal would end this process at once, leaving what runs in sessions of their own.
+
+    It ends by that signal all the same, once what runs has been ended.
+    """
+    main = threading.current_thread() is threading.main_thread()  # no other may ask for signals
+    ours = [one for one in ENDING if main and signal.getsignal(one) is signal.SIG_DFL]
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        if len(heard) == 1:  # the others must not break off what it begins
+            raise _Ended
+
+    for one in ours:
+        signal.signal(one, hear)
+    try:
+        yield
+    finally:
+        for one in ours:
+            signal.signal(one, signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def _lock(folder: Path, *, develop: bool) -> Path:
@@ -82,11 +116,13 @@ def _install(folder: Path, *, develop: bool) -> str:
     return f"{folder.relative_to(ROOT)}: ready after {time.monotonic() - started:.0f} s"
 
 
-def _end_programs() -> None:
+def _end_programs(begun: Sequence[Future[str]]) -> None:
     """With what they have started themselves; nothing that they leave is taken for whole."""
-    for program in [*_programs]:
-        with suppress(ProcessLookupError):  # it ended
-            os.killpg(program.pid, signal.SIGKILL)
+    while not all(each.done() for each in begun):  # or who is stopped waits for pip
+        for program in [*_programs]:
+            with suppress(ProcessLookupError):  # it ended
+                os.killpg(program.pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def _run(*command: str) -> None:

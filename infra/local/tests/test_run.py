@@ -312,9 +312,19 @@ def test_a_disk_without_room_is_said_in_a_sentence(run: Run) -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_who_stops_it_while_it_installs_waits_for_nothing(tmp_path: Path) -> None:
+# As `make test` and `make audit` install, which take signals as Python does.
+INSTALLS = "import sys; from infra.local import bootstrap; bootstrap.install(sys.argv[1:], develop=True)"
+
+
+@pytest.mark.parametrize(("how", "number", "status", "end"), [
+    (("-m", "infra.local", "--install"), signal.SIGTERM, 0, "\nStopping …\nStopped.\n"),
+    (("-c", INSTALLS), signal.SIGHUP, -signal.SIGHUP, " (the first time takes a minute) …\n"),
+])  # fmt: skip
+def test_who_stops_it_while_it_installs_waits_for_nothing_and_leaves_nothing(
+    tmp_path: Path, how: tuple[str, ...], number: signal.Signals, status: int, end: str
+) -> None:
     (tmp_path / "requirements-dev.lock").write_text(f"expenses==1 --hash=sha256:{'0' * 64}\n")
-    command = [sys.executable, "-m", "infra.local", "--install", str(tmp_path)]
+    command = [sys.executable, *how, str(tmp_path)]
     with socket.create_server(("127.0.0.1", 0)) as index:
         index.settimeout(ANSWER_SECONDS)
         url = f"http://127.0.0.1:{index.getsockname()[1]}/"
@@ -325,7 +335,7 @@ def test_who_stops_it_while_it_installs_waits_for_nothing(tmp_path: Path) -> Non
         ) as installing:  # fmt: skip
             try:
                 pip, _ = index.accept()  # which waits for an answer from now on
-                installing.send_signal(signal.SIGTERM)
+                installing.send_signal(number)
                 said, _ = installing.communicate(timeout=ANSWER_SECONDS)
             finally:
                 installing.kill()
@@ -333,7 +343,8 @@ def test_who_stops_it_while_it_installs_waits_for_nothing(tmp_path: Path) -> Non
             pip.settimeout(ANSWER_SECONDS)
             while pip.recv(4096):  # until it has ended too
                 pass
-    assert said.endswith("\nStopping …\nStopped.\n")
+    assert installing.returncode == status
+    assert said.endswith(end)
 
 
 def test_an_unknown_target_is_said_in_a_sentence() -> None:
