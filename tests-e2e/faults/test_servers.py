@@ -6,6 +6,7 @@ Nothing is lost, done twice or stale, every request is answered in time, all hea
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -34,7 +35,12 @@ def processes(stack: WiredStack) -> set[str]:
     return {(stack.data / f"run/{name}.pid").read_text() for name in replicas}
 
 
-def test_two_thousand_writes_survive_a_kill_in_their_middle(wires: WiredStack) -> None:
+def me(person: Person) -> Callable[[], httpx.Response]:
+    """What auth is asked, by somebody who was signed in before: it heals too, and by itself."""
+    return lambda: person.client.get(f"{AUTH}/me")
+
+
+def test_two_thousand_writes_survive_a_kill_in_their_middle(wires: WiredStack, dora: Person) -> None:
     before = processes(wires)
     with crowd(wires, WRITERS, most=WRITES // WRITERS) as people:
         people.reaches(WRITES // 2)
@@ -42,28 +48,31 @@ def test_two_thousand_writes_survive_a_kill_in_their_middle(wires: WiredStack) -
             say(f"kill -9 of Postgres after {people.writes} acknowledged writes")
             people.works_for(1)
         people.heals("Postgres killed")
+        heals(me(dora))
         people.finishes()
         assert people.writes == WRITES
     assert processes(wires) == before
 
 
 @pytest.mark.parametrize("fault", [killed, hung])
-def test_postgres_breaks_under_load(wires: WiredStack, fault: Fault) -> None:
+def test_postgres_breaks_under_load(wires: WiredStack, dora: Person, fault: Fault) -> None:
     before = processes(wires)
     with crowd(wires) as people:
         with during(fault, wires, "postgres"):
             people.works_for(4)
         people.heals(f"Postgres {fault.__name__}")
+        heals(me(dora))
         assert any(writer.refused for writer in people.writers)
     assert processes(wires) == before
 
 
-def test_a_killed_backend_takes_nothing_with_it(wires: WiredStack) -> None:
+def test_a_killed_backend_takes_nothing_with_it(wires: WiredStack, dora: Person) -> None:
     """Postgres throws everybody out and recovers by itself."""
     backends = "SELECT pid FROM pg_stat_activity WHERE usename = 'expenses_app'"
     with crowd(wires) as people:
         os.kill(int(query(wires, f"{backends} LIMIT 1")), signal.SIGKILL)
         people.heals("one backend killed")
+        heals(me(dora))
         assert any(writer.refused for writer in people.writers)
 
 
