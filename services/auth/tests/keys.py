@@ -7,9 +7,18 @@ import asyncpg
 from sqlalchemy import event
 
 from auth_service.database import Database
+from auth_service.keys.service import KeyStore
 from tests import postgres
 
 DAY = 24 * 3600.0
+SECRET = b"k" * 32
+
+
+async def loaded(database: Database, *, days: float = 30) -> KeyStore:
+    """A replica that has read them, and made them if there were none."""
+    store = KeyStore(database, SECRET, days * DAY)
+    await store.load()
+    return store
 
 
 async def passes(owner_url: str, seconds: float) -> None:

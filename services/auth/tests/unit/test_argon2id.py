@@ -154,6 +154,13 @@ def test_risen_parameters_fetch_more(made: list[mmap.mmap]) -> None:
     assert [len(memory) // 1024 for memory in made] == [64, 128]
 
 
+def test_no_hash_is_made_in_less_memory_than_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = argon2id.new_memory
+    monkeypatch.setattr(argon2id, "new_memory", lambda size: fetch(size // 2))
+    with pytest.raises(HashingError, match="Memory allocation error"):
+        Argon2id(time_cost=1, memory_kib=64).hash("x")
+
+
 def test_without_memory_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")

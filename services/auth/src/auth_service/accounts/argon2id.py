@@ -1,8 +1,9 @@
 """Argon2id (RFC 9106) in memory that is kept from one hash to the next.
 
 argon2-cffi asks malloc for the 64 MiB of each hash, and the kernel clears them and hands them out
-anew each time, which is a quarter of what a hash costs. Its low-level `core` takes the memory from
-its caller; that struct may change with any release of it, so a test holds both equal.
+anew each time, which costs a tenth of a hash in huge pages and more in small ones. Its low-level
+`core` takes the memory from its caller; that struct may change with any release of it, so a test
+holds both equal.
 """
 
 import hmac
