@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 
 from expenses_service.errors import InvalidRequest
+from expenses_service.header_fields import values
 
 ACCESS = "ea_access"
 
@@ -25,12 +26,12 @@ def read_cookie(request: HTTPConnection, name: str) -> str | None:
     Raises:
         DuplicateCookie: it is there twice, in one header or in two.
     """
-    values = []
-    for header in request.headers.getlist("cookie"):
-        for pair in header.split(";"):
+    found = []
+    for field in values(request, b"cookie"):
+        for pair in field.split(";"):
             key, separator, value = pair.strip(" \t").partition("=")
             if separator and key == name:
-                values.append(value)
-    if len(values) > 1:
+                found.append(value)
+    if len(found) > 1:
         raise DuplicateCookie
-    return values[0] if values else None
+    return found[0] if found else None

@@ -7,6 +7,7 @@ that sends neither is no browser.
 from starlette.requests import HTTPConnection
 
 from expenses_service.errors import Forbidden
+from expenses_service.header_fields import values
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
@@ -21,8 +22,8 @@ class CrossSiteRequest(Forbidden):
 
 def refuse_cross_site(request: HTTPConnection, public_origin: str) -> None:
     """To be called for unsafe methods that cookies authenticate. Raises CrossSiteRequest."""
-    sites = request.headers.getlist("sec-fetch-site")
-    origins = request.headers.getlist("origin")
+    sites = values(request, b"sec-fetch-site")
+    origins = values(request, b"origin")
     if sites:
         if len(sites) > 1 or sites[0] not in OWN_SITES:
             raise CrossSiteRequest

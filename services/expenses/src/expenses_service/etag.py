@@ -8,6 +8,7 @@ from hashlib import blake2b
 from starlette.requests import HTTPConnection
 
 from expenses_service.errors import FieldError, ValidationFailed
+from expenses_service.header_fields import values
 
 DIGEST_BYTES = 16
 FIELD_PATTERN = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
@@ -28,12 +29,12 @@ def opaque_etag(*parts: object) -> str:
 
 def not_modified(request: HTTPConnection, etag: str) -> bool:
     """Whether If-None-Match names `etag` (weak comparison) or is `*`."""
-    return is_named(_field(request, "if-none-match") or "", etag)
+    return is_named(_field(request, b"if-none-match") or "", etag)
 
 
 def client_has(request: HTTPConnection) -> Callable[[str], bool] | None:
     """The same as a question about any tag; None when there is no If-None-Match."""
-    field = _field(request, "if-none-match")
+    field = _field(request, b"if-none-match")
     return None if field is None else partial(is_named, field)
 
 
@@ -52,7 +53,7 @@ def if_match(request: HTTPConnection) -> frozenset[str] | None:
     Raises:
         ValidationFailed: the field is not a list of entity tags.
     """
-    field = _field(request, "if-match")
+    field = _field(request, b"if-match")
     if field is None or field.strip() == "*":
         return None
     if not _LIST.fullmatch(field):
@@ -68,7 +69,7 @@ def precondition(request: HTTPConnection) -> Callable[[str | None], bool]:
     something to be there, `If-None-Match: *` nothing. Raises ValidationFailed like `if_match`.
     """
     tags = if_match(request)
-    conditional = _field(request, "if-match") is not None
+    conditional = _field(request, b"if-match") is not None
 
     def holds(etag: str | None) -> bool:
         if etag is None:
@@ -78,7 +79,7 @@ def precondition(request: HTTPConnection) -> Callable[[str | None], bool]:
     return holds
 
 
-def _field(request: HTTPConnection, name: str) -> str | None:
+def _field(request: HTTPConnection, name: bytes) -> str | None:
     """The header's value, in one field or in several; None without it."""
-    values = request.headers.getlist(name)
-    return ", ".join(values) if values else None
+    found = values(request, name)
+    return ", ".join(found) if found else None

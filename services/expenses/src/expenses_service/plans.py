@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, get_type_hints
 from uuid import UUID
 
@@ -26,11 +27,14 @@ _OTHERS: Final = [
 """Parameters, bodies, limits: whatever else a dependency may want, FastAPI gives it."""
 
 
+_Taker = Callable[[list[Any]], Iterable[Any]]
+
+
 class _Step(NamedTuple):
-    """A call, and the place of each argument among the values that there are by then."""
+    """A call, and what takes its arguments, in their order, from the values that there are."""
 
     call: Callable[..., Awaitable[Any]]
-    arguments: tuple[tuple[str, int], ...]
+    arguments: _Taker
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Plan:
         """What the endpoint returns; raises what it and its dependencies raise."""
         values: list[Any] = [request, *request.path_params.values()]
         for call, arguments in self.steps:
-            values.append(await call(**{name: values[place] for name, place in arguments}))
+            values.append(await call(*arguments(values)))
         response: Response = values[-1]
         return response
 
@@ -111,6 +115,17 @@ def _plan(context: RouteContext) -> Plan | None:
     return Plan(route, tuple(steps.made))
 
 
+def _in_order(call: Callable[..., Any], places: Mapping[str, int]) -> _Taker | None:
+    """What takes the arguments of `call` in its order; None if one can be given by name alone."""
+    parameters = inspect.signature(call).parameters.values()
+    if any(each.kind is not each.POSITIONAL_OR_KEYWORD for each in parameters):
+        return None
+    order = [places[each.name] for each in parameters]
+    if len(order) > 1:
+        return itemgetter(*order)
+    return itemgetter(slice(order[0], order[0] + 1) if order else slice(0))  # always several
+
+
 class _Steps:
     """The steps of a plan as they are made; `parameters` of the path come after the request."""
 
@@ -134,7 +149,10 @@ class _Steps:
         key = call, dependant.scope
         if dependant.use_cache and key in self._places:
             return self._places[key]
-        self.made.append(_Step(call, tuple(arguments)))
+        taker = _in_order(call, dict(arguments))
+        if taker is None:
+            return None
+        self.made.append(_Step(call, taker))
         place = len(self._parameters) + len(self.made)
         self._places.setdefault(key, place)
         return place

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final, NamedTuple
 
@@ -88,4 +89,10 @@ def _or_null(value: str | None) -> str:
 
 
 def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()[:-6] + "Z"
+    microseconds = int(at * 1_000_000)
+    return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06}Z"
+
+
+@lru_cache(maxsize=2)  # lines of one second come together
+def _second(since_epoch: int) -> str:
+    return datetime.fromtimestamp(since_epoch, UTC).replace(tzinfo=None).isoformat()

@@ -112,6 +112,10 @@ def in_a_thread() -> int:
     return 1
 
 
+async def by_name_alone(*, value: Annotated[str, Depends(of_request)]) -> str:
+    return value
+
+
 @pytest.mark.parametrize(
     "dependency",
     [
@@ -123,6 +127,7 @@ def in_a_thread() -> int:
         with_scopes,
         opened,
         in_a_thread,
+        by_name_alone,
         APIKeyCookie(name="x"),
     ],
 )

@@ -1,6 +1,6 @@
 import asyncio
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,11 +20,13 @@ def scope(path: str = "/api/v1/expenses", **state: str | None) -> dict[str, Any]
 
 async def test_a_line_has_what_was_agreed(capsys: pytest.CaptureFixture[str]) -> None:
     log = RequestLog("info")
+    before = datetime.now(UTC)
     log.write(scope(**STATE), "/api/v1/expenses", 200, 0.0012345)
+    after = datetime.now(UTC)
     log.write(scope('/"\\\n\u2028é'), None, 404, 0)
     log.flush()
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert datetime.fromisoformat(first.pop("ts")).tzinfo is not None
+    assert before <= datetime.fromisoformat(first.pop("ts")) <= after
     assert first == {
         **STATE, "event": "request", "level": "info", "service": "expenses", "version": "0.1.0",
         "method": "GET", "route": "/api/v1/expenses", "path": "/api/v1/expenses", "status": 200,

@@ -10,6 +10,7 @@ from expenses_service.authentication.models import Principal
 from expenses_service.cookies import access_cookie, read_cookie
 from expenses_service.cross_site import SAFE_METHODS, refuse_cross_site
 from expenses_service.errors import NotAuthenticated
+from expenses_service.header_fields import values
 from expenses_service.resources import Resources, get_resources
 from expenses_service.telemetry import identify
 
@@ -47,7 +48,7 @@ async def authenticate(request: Request, resources: Resources) -> Principal:
         identify(request.scope, known.user, known.session)
         return known
     cookie = read_cookie(request, access_cookie(secure=resources.settings.secure))
-    fields = request.headers.getlist("authorization")
+    fields = values(request, b"authorization")
     if len(fields) + (cookie is not None) > 1:
         raise AmbiguousCredentials
     text = cookie or bearer_token(*fields)

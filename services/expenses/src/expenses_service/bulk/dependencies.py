@@ -10,10 +10,9 @@ from expenses_service.bulk.schemas import BulkRequest
 from expenses_service.errors import MalformedJson
 from expenses_service.idempotency.dependencies import keyed
 from expenses_service.idempotency.models import KeyedRequest
-from expenses_service.requests import NoParameters, json_body, query
+from expenses_service.requests import Bare, json_body
 from expenses_service.resources import Resources, get_resources
 
-Bare = Annotated[NoParameters, Depends(query(NoParameters))]
 Bulk = Annotated[BulkRequest, Depends(json_body(BulkRequest))]
 Held = Annotated[Resources, Depends(get_resources)]
 

@@ -1,15 +1,17 @@
 """How a reply is sent: with validators, and as 304 to a client that has it (RFC 9111, 9110)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import Request, Response
 
 from expenses_service.cache.models import Reply
 from expenses_service.etag import not_modified
+from expenses_service.responses import Field, Ready, encoded
 
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
-PUBLIC = {"Cache-Control": "public, max-age=3600"}
+_USER_DATA: Final = encoded(USER_DATA)
+_PUBLIC: Final = ((b"cache-control", b"public, max-age=3600"),)
 
 VERSION: Final = "data_version"
 """In the state of a request: what its answer is of, so that the lane may give it again."""
@@ -24,16 +26,18 @@ def user_data(request: Request, reply: Reply) -> Response:
     """What only its user may see: a browser may keep it, but asks each time."""
     if reply.version is not None:
         request.scope["state"][VERSION] = reply.version
-    return _conditional(request, reply, USER_DATA)
+    return _conditional(request, reply, _USER_DATA)
 
 
 def public_data(request: Request, reply: Reply) -> Response:
     """What anybody may see and keep for an hour."""
-    return _conditional(request, reply, PUBLIC)
+    return _conditional(request, reply, _PUBLIC)
 
 
-def _conditional(request: Request, reply: Reply, headers: dict[str, str]) -> Response:
-    headers = {**headers, "ETag": reply.etag}
+def _conditional(request: Request, reply: Reply, fields: Iterable[Field]) -> Response:
+    fields = [*fields, (b"etag", reply.etag.encode())]
     if not_modified(request, reply.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(reply.body, media_type="application/json", headers=headers)
+        response = Response(status_code=304)
+        response.raw_headers += fields
+        return response
+    return Ready(200, fields, reply.body)

@@ -20,7 +20,7 @@ from expenses_service.etag import if_match, opaque_etag
 from expenses_service.idempotency.dependencies import keyed
 from expenses_service.idempotency.models import Answer
 from expenses_service.idempotency.responses import sent
-from expenses_service.requests import MERGE_PATCH, NoParameters, json_body, query
+from expenses_service.requests import MERGE_PATCH, Bare, json_body, query
 from expenses_service.resources import Resources, get_resources
 
 router = APIRouter(prefix=service.COLLECTION, tags=["categories"])
@@ -31,12 +31,11 @@ Held = Annotated[Resources, Depends(get_resources)]
 Draft = Annotated[CategoryDraft, Depends(json_body(CategoryDraft))]
 Changes = Annotated[CategoryChanges, Depends(json_body(CategoryChanges, MERGE_PATCH))]
 Move = Annotated[Removal, Depends(query(Removal))]
-Nothing = Annotated[NoParameters, Depends(query(NoParameters))]
 
 
 @router.get("", **openapi.LIST)
 async def list_categories(
-    request: Request, principal: Reader, _: Nothing, resources: Held
+    request: Request, principal: Reader, _: Bare, resources: Held
 ) -> Response:
     """The usual set in its order, then the user's own by slug; archived ones too."""
     body = list_body(await service.list_categories(resources, principal.user_id))
@@ -45,7 +44,7 @@ async def list_categories(
 
 @router.post("", **openapi.CREATE)
 async def create_category(
-    request: Request, principal: Writer, draft: Draft, _: Nothing, resources: Held
+    request: Request, principal: Writer, draft: Draft, _: Bare, resources: Held
 ) -> Response:
     """Add a category; the slug is made of the name when none is given, and never changes."""
     request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
@@ -54,7 +53,7 @@ async def create_category(
 
 @router.patch("/{slug}", **openapi.CHANGE)
 async def change_category(
-    request: Request, principal: Writer, slug: Named, changes: Changes, _: Nothing, resources: Held
+    request: Request, principal: Writer, slug: Named, changes: Changes, _: Bare, resources: Held
 ) -> Response:
     """Rename, archive or bring back from the archive (JSON Merge Patch)."""
     matching = if_match(request)

@@ -9,14 +9,13 @@ from expenses_service.authentication.dependencies import Reader
 from expenses_service.cache.responses import user_data
 from expenses_service.changes import openapi, service
 from expenses_service.changes.schemas import ChangesQuery
-from expenses_service.requests import NoParameters, query
+from expenses_service.requests import Bare, query
 from expenses_service.resources import Resources, get_resources
 
 router = APIRouter(prefix="/api/v1")
 
 Held = Annotated[Resources, Depends(get_resources)]
 Query = Annotated[ChangesQuery, Depends(query(ChangesQuery))]
-Bare = Annotated[NoParameters, Depends(query(NoParameters))]
 
 
 @router.get("/changes", tags=["changes"], **openapi.CHANGES)

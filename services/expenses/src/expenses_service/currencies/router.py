@@ -1,9 +1,9 @@
 """GET /currencies: the same bytes for everybody, made once."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from expenses_service.cache.models import Reply
 from expenses_service.cache.responses import VALIDATED, public_data
@@ -11,7 +11,7 @@ from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.currencies.schemas import CurrencyList
 from expenses_service.etag import opaque_etag
 from expenses_service.openapi import answer
-from expenses_service.requests import NoParameters, query
+from expenses_service.requests import Bare
 
 router = APIRouter(prefix="/api/v1/currencies", tags=["currencies"])
 
@@ -26,8 +26,6 @@ _EXAMPLE: Final = {"code": "KWD", "name": "Kuwaiti Dinar", "exponent": 3}
     response_model=CurrencyList,
     responses={**VALIDATED, 200: answer("All of them.", {"items": [_EXAMPLE]})},
 )
-async def list_currencies(
-    request: Request, _: Annotated[NoParameters, Depends(query(NoParameters))]
-) -> Response:
+async def list_currencies(request: Request, _: Bare) -> Response:
     """Every currency that an amount can be in (ISO 4217), ordered by code."""
     return public_data(request, _REPLY)

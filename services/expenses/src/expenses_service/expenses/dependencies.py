@@ -16,12 +16,9 @@ from expenses_service.expenses.schemas import (
     ListQuery,
     PutQuery,
 )
-from expenses_service.requests import MERGE_PATCH, NoParameters, json_body, query
+from expenses_service.requests import MERGE_PATCH, Bare, json_body, query
 from expenses_service.resources import Resources, get_resources
 from expenses_service.validation import validate_parameters
-
-Bare = Annotated[NoParameters, Depends(query(NoParameters))]
-"""A query without parameters."""
 
 
 async def matching(request: Request, _: Bare) -> frozenset[str] | None:

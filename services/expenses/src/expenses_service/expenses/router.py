@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from msgspec import json
 
 from expenses_service.authentication.dependencies import Reader, Writer
 from expenses_service.cache.responses import USER_DATA, user_data
@@ -11,7 +12,6 @@ from expenses_service.etag import client_has
 from expenses_service.expenses import openapi, service, upsert
 from expenses_service.expenses.dependencies import (
     Asked,
-    Bare,
     Changes,
     Draft,
     Held,
@@ -23,6 +23,7 @@ from expenses_service.expenses.dependencies import (
 from expenses_service.expenses.listing import list_page, next_page
 from expenses_service.idempotency.dependencies import keyed
 from expenses_service.idempotency.responses import sent
+from expenses_service.requests import Bare
 
 router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
 
@@ -48,8 +49,9 @@ async def create_expense(
     request: Request, principal: Writer, draft: Draft, _: Bare, resources: Held
 ) -> Response:
     """Record an expense. With an Idempotency-Key a retry records nothing twice."""
-    request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
-    return sent(await service.create(resources, principal, draft.fields(), request_key))
+    fields = draft.fields()
+    request_key = keyed(request, principal, json.encode(fields))
+    return sent(await service.create(resources, principal, fields, request_key))
 
 
 @router.get("/{expense_id:uuid}", **openapi.READ)

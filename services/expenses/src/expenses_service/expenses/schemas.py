@@ -61,8 +61,9 @@ class ExpenseDraft(BaseModel):
     external_id: ExternalId | None = None
 
     def fields(self) -> dict[str, Any]:
-        """What was sent, by name."""
-        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+        """What was sent, by name, in the order of the model."""
+        sent = self.model_fields_set
+        return {name: value for name, value in self.__dict__.items() if name in sent}
 
 
 class ExpenseChanges(BaseModel):
@@ -87,8 +88,9 @@ class ExpenseChanges(BaseModel):
     external_id: ExternalId | None = None
 
     def fields(self) -> dict[str, Any]:
-        """What was sent, by name."""
-        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+        """What was sent, by name, in the order of the model."""
+        sent = self.model_fields_set
+        return {name: value for name, value in self.__dict__.items() if name in sent}
 
 
 class ExternalPath(BaseModel):

@@ -3,13 +3,16 @@
 from fastapi import Request
 
 from expenses_service.authentication.models import Principal
+from expenses_service.header_fields import values
 from expenses_service.idempotency.models import KeyedRequest
 from expenses_service.idempotency.rules import HEADER, fingerprint, require_key
+
+_FIELD = HEADER.lower().encode()
 
 
 def keyed(request: Request, principal: Principal, body: bytes = b"") -> KeyedRequest | None:
     """The POST by its Idempotency-Key; None without one. Raises ValidationFailed for a bad key."""
-    key = require_key(request.headers.getlist(HEADER))
+    key = require_key(values(request, _FIELD))
     if key is None:
         return None
     digest = fingerprint(request.scope["query_string"], body)

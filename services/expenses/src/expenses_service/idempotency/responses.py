@@ -1,18 +1,23 @@
 """How an answer that may be a replay is sent."""
 
+from typing import Final
+
 from fastapi import Response
 
 from expenses_service.cache.responses import USER_DATA
 from expenses_service.idempotency.models import Answer
+from expenses_service.responses import Ready, encoded
+
+_FIELDS: Final = encoded(USER_DATA)
 
 
 def sent(answer: Answer) -> Response:
     """An answer with its headers; one that was given before says so."""
-    headers = dict(USER_DATA)
+    fields = [*_FIELDS]
     if answer.etag is not None:
-        headers["ETag"] = answer.etag
+        fields.append((b"etag", answer.etag.encode()))
     if answer.location is not None:
-        headers["Location"] = answer.location
+        fields.append((b"location", answer.location.encode("latin-1")))
     if answer.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(answer.body, answer.status, headers, media_type="application/json")
+        fields.append((b"idempotency-replayed", b"true"))
+    return Ready(answer.status, fields, answer.body)

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 
 from expenses_service.errors import UnsupportedMediaType
-from expenses_service.requests import NoParameters, body_limit, query, require_media_type
+from expenses_service.header_fields import first
+from expenses_service.requests import body_limit, query, require_media_type
 from expenses_service.resources import Resources, get_resources
 from expenses_service.transfer.lines import Format
 from expenses_service.transfer.schemas import Erasure, ExportQuery, ImportQuery
@@ -21,7 +22,7 @@ async def form_of(request: Request) -> Format:
     """How the body is declared. Raises UnsupportedMediaType, also for another encoding."""
     require_media_type(request, tuple(_FORMS))
     declared = Message()
-    declared["Content-Type"] = request.headers["content-type"]
+    declared["Content-Type"] = first(request, b"content-type") or ""
     charset = declared.get_content_charset("utf-8")
     if charset not in {"utf-8", "utf8", "us-ascii"}:
         raise UnsupportedMediaType("Send the body in UTF-8.")
@@ -39,6 +40,5 @@ async def spooled(request: Request) -> AsyncIterator[Spool]:
 ExportAsked = Annotated[ExportQuery, Depends(query(ExportQuery))]
 ImportAsked = Annotated[ImportQuery, Depends(query(ImportQuery))]
 ErasureAsked = Annotated[Erasure, Depends(query(Erasure))]
-Bare = Annotated[NoParameters, Depends(query(NoParameters))]
 SentForm = Annotated[Format, Depends(form_of)]
 Held = Annotated[Resources, Depends(get_resources)]

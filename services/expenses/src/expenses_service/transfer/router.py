@@ -9,9 +9,9 @@ from expenses_service.cache.responses import USER_DATA
 from expenses_service.etag import not_modified
 from expenses_service.idempotency import responses as answers
 from expenses_service.idempotency.dependencies import keyed
+from expenses_service.requests import Bare
 from expenses_service.transfer import archive, erasure, exports, imports, openapi
 from expenses_service.transfer.dependencies import (
-    Bare,
     ErasureAsked,
     ExportAsked,
     Held,
