@@ -5,7 +5,6 @@ a query, a body or the message of an exception, which may quote any of them.
 """
 
 import logging
-import os
 import re
 import sys
 import time
@@ -24,6 +23,7 @@ from expenses_service import SERVICE, __version__
 from expenses_service.database import sqlstate
 from expenses_service.metrics import LINES_LOST, Metrics
 from expenses_service.problems import plain
+from expenses_service.randomness import random_block
 from expenses_service.request_log import RequestLog
 from expenses_service.trace_context import trace_id
 
@@ -153,7 +153,7 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def _new_id() -> bytes:
-    return os.urandom(16).hex().encode()
+    return random_block().hex().encode()
 
 
 def _log_unexpected(error: Exception) -> str:

@@ -16,13 +16,12 @@ One expense has a statement of its own, which costs Postgres less than the one f
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
-from msgspec import json
+from msgspec import Struct, json
 
 from expenses_service.categories.rules import USUAL
 from expenses_service.changes.statements import NEW_ROWS, NEW_ROWS_INPUT, ROW
@@ -104,8 +103,7 @@ _USUAL: Final = list(USUAL)
 _REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(Struct, frozen=True):
     """An expense to record, and the answer to keep under its key if the request has one."""
 
     expense: Expense

@@ -1,6 +1,5 @@
 """What makes a valid expense out of what a client sent, without a database."""
 
-import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +14,7 @@ from expenses_service.currencies.money import AmountError, minor_units
 from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.expenses.models import Expense
+from expenses_service.randomness import random_block
 
 DEFAULT_CATEGORY: Final = "other"
 MAX_METADATA: Final = 50
@@ -23,7 +23,7 @@ MAX_METADATA: Final = 50
 def new_id(now: datetime) -> UUID:
     """A UUIDv7 (RFC 9562, section 5.7): milliseconds, then 74 random bits."""
     millis = int(now.timestamp() * 1000)
-    random = secrets.randbits(74)
+    random = int.from_bytes(random_block()) >> 54
     value = (millis << 80) | (7 << 76) | ((random >> 62) << 64) | (2 << 62) | (random & (2**62 - 1))
     return UUID(int=value)
 

@@ -1,17 +1,16 @@
 """The table of answers that are kept for retries, and what is kept."""
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from expenses_service.tables import metadata
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedRequest:
+class KeyedRequest(Struct, frozen=True):
     """A POST that names itself: the scope of its key, and a digest of what it asks for."""
 
     user_id: UUID
@@ -21,8 +20,7 @@ class KeyedRequest:
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a POST answered, as it is stored and sent again."""
 
     status: int
