@@ -1,4 +1,4 @@
-"""Random bytes of the system (getrandom(2)), drawn for many at a time: a create asks for them twice.
+"""Random bytes of the system (getrandom(2)), drawn for many at once: a create asks for them twice.
 
 Each call of the system costs as much as all else that an id takes, and pushes out of the
 processor's caches what the request needs next.

@@ -1,7 +1,20 @@
-import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from expenses_service.randomness import BLOCK_BYTES, random_block
+
+ROOT = Path(__file__).parents[2]
+FORKED = """
+import os
+from expenses_service.randomness import random_block
+random_block()  # others are ready by now
+child = os.fork()
+print(random_block().hex(), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
 
 
 def test_no_block_is_given_twice_in_whatever_thread() -> None:
@@ -15,11 +28,9 @@ def test_no_block_is_given_twice_in_whatever_thread() -> None:
 
 
 def test_a_child_draws_its_own() -> None:
-    random_block()  # there are others ready
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writer, random_block())
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(reader, BLOCK_BYTES) != random_block()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        env={"PYTHONPATH": str(ROOT / "src")}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    mine, childs = done.stdout.split()
+    assert mine != childs
