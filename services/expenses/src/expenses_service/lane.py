@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service.authentication.dependencies import CALLER, READ, bearer_token
-from expenses_service.cache.memory import Field, Kept
+from expenses_service.cache.memory import Kept
 from expenses_service.cache.responses import VERSION
 from expenses_service.errors import Unavailable
 from expenses_service.etag import is_named
+from expenses_service.header_fields import Field
 from expenses_service.problems import response_of
 from expenses_service.telemetry import identify
 

@@ -117,7 +117,7 @@ def _plan(context: RouteContext) -> Plan | None:
 
 def _in_order(call: Callable[..., Any], places: Mapping[str, int]) -> _Taker | None:
     """What takes the arguments of `call` in its order; None if one can be given by name alone."""
-    parameters = inspect.signature(call).parameters.values()
+    parameters = inspect.signature(call, follow_wrapped=False).parameters.values()
     if any(each.kind is not each.POSITIONAL_OR_KEYWORD for each in parameters):
         return None
     order = [places[each.name] for each in parameters]

@@ -44,7 +44,7 @@ def body_limit(request: Request) -> int:
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as it is, for chunked bodies too."""
+    """The whole body, to be read once. Raises BodyTooLarge as soon as it is, chunked or not."""
     limit = body_limit(request)
     body, more = bytearray(), True
     while more:

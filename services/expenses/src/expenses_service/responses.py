@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from fastapi import Response
 
-Field = tuple[bytes, bytes]
-"""A name in lower case, and a value."""
+from expenses_service.header_fields import Field
 
 
 class Ready(Response):
-    """JSON with `fields` and its length; Starlette encodes every field anew each time."""
+    """JSON with `fields` and its length, of a status that has a body.
+
+    Starlette encodes every field anew each time.
+    """
 
     def __init__(self, status: int, fields: Iterable[Field], body: bytes) -> None:
         self.status_code = status

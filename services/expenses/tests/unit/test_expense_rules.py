@@ -35,6 +35,12 @@ def test_null_is_as_good_as_absent_in_a_draft() -> None:
     assert (made.category, made.spent_on, made.tags, made.metadata) == ("other", TODAY, [], {})
 
 
+def test_an_id_has_74_random_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "random_block", lambda: b"\xff" * 16)
+    made = rules.new_id(datetime.fromtimestamp(0, UTC))
+    assert str(made) == "00000000-0000-7fff-bfff-ffffffffffff"
+
+
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2900, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis wants naive bounds
 def test_ids_are_version_7_and_in_order_of_time(now: datetime) -> None:
     made = rules.new_id(now)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from expenses_service.request_log import FLUSH_SECONDS, RequestLog
+from expenses_service.request_log import FLUSH_SECONDS, RequestLog, _instant
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 STATE = {
@@ -60,3 +60,11 @@ async def test_the_level_decides(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["path"] for line in lines] == told
     assert [line["level"] for line in lines] == ["info", "debug"][: len(told)]
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [(1.0, "00:00:01.000000Z"), (2.000005, "00:00:02.000005Z"), (1.5, "00:00:01.500000Z")],
+)
+def test_an_instant_has_all_its_digits(at: float, told: str) -> None:
+    assert _instant(at) == f"1970-01-01T{told}"

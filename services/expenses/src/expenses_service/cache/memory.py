@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from expenses_service.header_fields import Field
+
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_OF_ONE: Final = 1024 * 1024
 OVERHEAD: Final = 1024
 """What an answer takes beside its body and its key: objects and headers, measured as 0.9 KB."""
 UNUSED_SECONDS: Final = 3600
 
-Field = tuple[bytes, bytes]
 Key = tuple[str, str, bytes]
 """User, path and query, as they were sent; texts, since they know their hashes."""
 

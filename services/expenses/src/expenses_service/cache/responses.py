@@ -7,10 +7,11 @@ from fastapi import Request, Response
 
 from expenses_service.cache.models import Reply
 from expenses_service.etag import not_modified
-from expenses_service.responses import Field, Ready, encoded
+from expenses_service.header_fields import Field
+from expenses_service.responses import Ready, encoded
 
 USER_DATA = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
-_USER_DATA: Final = encoded(USER_DATA)
+USER_FIELDS: Final = encoded(USER_DATA)
 _PUBLIC: Final = ((b"cache-control", b"public, max-age=3600"),)
 
 VERSION: Final = "data_version"
@@ -26,7 +27,7 @@ def user_data(request: Request, reply: Reply) -> Response:
     """What only its user may see: a browser may keep it, but asks each time."""
     if reply.version is not None:
         request.scope["state"][VERSION] = reply.version
-    return _conditional(request, reply, _USER_DATA)
+    return _conditional(request, reply, USER_FIELDS)
 
 
 def public_data(request: Request, reply: Reply) -> Response:

@@ -1,5 +1,7 @@
 """The Idempotency-Key of a request, as routes ask for it."""
 
+from typing import Final
+
 from fastapi import Request
 
 from expenses_service.authentication.models import Principal
@@ -7,7 +9,7 @@ from expenses_service.header_fields import values
 from expenses_service.idempotency.models import KeyedRequest
 from expenses_service.idempotency.rules import HEADER, fingerprint, require_key
 
-_FIELD = HEADER.lower().encode()
+_FIELD: Final = HEADER.lower().encode()
 
 
 def keyed(request: Request, principal: Principal, body: bytes = b"") -> KeyedRequest | None:

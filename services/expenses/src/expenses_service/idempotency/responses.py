@@ -1,19 +1,15 @@
 """How an answer that may be a replay is sent."""
 
-from typing import Final
-
 from fastapi import Response
 
-from expenses_service.cache.responses import USER_DATA
+from expenses_service.cache.responses import USER_FIELDS
 from expenses_service.idempotency.models import Answer
-from expenses_service.responses import Ready, encoded
-
-_FIELDS: Final = encoded(USER_DATA)
+from expenses_service.responses import Ready
 
 
 def sent(answer: Answer) -> Response:
     """An answer with its headers; one that was given before says so."""
-    fields = [*_FIELDS]
+    fields = [*USER_FIELDS]
     if answer.etag is not None:
         fields.append((b"etag", answer.etag.encode()))
     if answer.location is not None:
