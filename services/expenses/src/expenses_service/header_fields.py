@@ -1,6 +1,6 @@
 """Header fields as the server gives and takes them: bytes, with their names in lower case.
 
-To ask Starlette's `headers` takes eight times as long, and a create asks for eight fields.
+To ask Starlette's `headers` for one takes 1.1 µs and `first` 0.25; a create asks for eight.
 """
 
 from starlette.requests import HTTPConnection

@@ -1,7 +1,6 @@
 """Random bytes of the system (getrandom(2)), drawn for many at once: a create asks for them twice.
 
-Each call of the system costs as much as all else that an id takes, and pushes out of the
-processor's caches what the request needs next.
+Each call of the system takes as long as all else that an id takes.
 """
 
 import os

@@ -48,7 +48,7 @@ async def read_body(request: Request) -> bytes:
     limit = body_limit(request)
     body, more = bytearray(), True
     while more:
-        message = await request.receive()  # `stream` wraps this in a generator, for 4 µs
+        message = await request.receive()  # `stream` is a generator around this
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")

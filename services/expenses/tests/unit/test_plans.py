@@ -1,6 +1,7 @@
 """A plan calls what FastAPI calls, in its order; what it cannot do, FastAPI does."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import wraps
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -112,6 +113,11 @@ def in_a_thread() -> int:
     return 1
 
 
+@wraps(of_request)
+async def wrapped(**names: Request) -> str:
+    return await of_request(**names)
+
+
 async def by_name_alone(*, value: Annotated[str, Depends(of_request)]) -> str:
     return value
 
@@ -127,6 +133,7 @@ async def by_name_alone(*, value: Annotated[str, Depends(of_request)]) -> str:
         with_scopes,
         opened,
         in_a_thread,
+        wrapped,
         by_name_alone,
         APIKeyCookie(name="x"),
     ],
