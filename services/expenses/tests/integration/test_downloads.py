@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 
 from expenses_service import wire
 from expenses_service.app import create_app
+from expenses_service.changes.repository import data_version
 from expenses_service.errors import Unavailable
 from expenses_service.settings import Settings
 from expenses_service.transfer import snapshots
@@ -169,11 +171,10 @@ async def test_one_that_has_begun_is_cut_when_its_turn_never_comes(
     app: FastAPI, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloads: Downloads = app.state.resources.downloads
-    monkeypatch.setattr(snapshots, "NEXT_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(snapshots, "PATIENCE_SECONDS", 0.1)
     async with all_at_work(downloads):
         with pytest.raises(TransferCut) as cut:
-            async with snapshots.batch(app.state.resources):
-                pass
+            await snapshots.ask(app.state.resources, partial(data_version, user_id=ADA))
     assert isinstance(cut.value.__cause__, Unavailable)
     await made(ada)
     assert (await ada.get(EXPORT)).status_code == 200

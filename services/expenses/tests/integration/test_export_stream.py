@@ -1,9 +1,10 @@
 """Exports over a real connection: readers that stop, data that changes meanwhile, what fails."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
@@ -39,10 +40,13 @@ class Service:
         assert response.status < 300, text
 
     @contextmanager
-    def export(self, form: str = "ndjson") -> Iterator[HTTPResponse]:
-        with self._asked("GET", f"{PATH}/export?format={form}") as response:
+    def download(self, path: str) -> Iterator[HTTPResponse]:
+        with self._asked("GET", f"{PATH}/{path}") as response:
             assert response.status == 200
             yield response
+
+    def export(self, form: str = "ndjson") -> AbstractContextManager[HTTPResponse]:
+        return self.download(f"export?format={form}")
 
     @contextmanager
     def _asked(
@@ -114,11 +118,25 @@ async def no_way_to(superuser_url: str, database: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-@pytest.mark.parametrize("form", ["ndjson", "csv"])
-async def test_without_postgres_it_is_cut(
-    service: Service, urls: dict[str, str], superuser_url: str, form: str
+@pytest.mark.parametrize("path", ["export?format=csv", "archive"])
+async def test_it_waits_for_postgres_and_goes_on(
+    service: Service, urls: dict[str, str], superuser_url: str, path: str
 ) -> None:
-    with service.export(form) as response:
+    with service.download(path) as response:
+        whole = response.read()
+    with service.download(path) as response:
+        begin = response.read(BEGIN)
+        async with no_way_to(superuser_url, urls["name"]):
+            rest = asyncio.create_task(asyncio.to_thread(response.read))
+            await asyncio.wait([rest], timeout=1.0)
+            assert not rest.done()
+        assert begin + await rest == whole
+
+
+async def test_when_postgres_stays_away_it_is_cut(
+    service: Service, urls: dict[str, str], superuser_url: str
+) -> None:
+    with service.export("csv") as response:
         response.read(BEGIN)
         async with no_way_to(superuser_url, urls["name"]):
             with pytest.raises(IncompleteRead):

@@ -67,7 +67,7 @@ def served(
         yield process, f"http://127.0.0.1:{port}"
     finally:
         process.kill()
-        process.communicate()
+        sys.stdout.write(process.communicate()[0] or "")  # beside a failure
 
 
 def refusal(variables: dict[str, str]) -> str:

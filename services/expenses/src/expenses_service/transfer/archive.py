@@ -7,6 +7,7 @@ which counts them. All are of one moment.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from expenses_service.authentication.models import Principal
@@ -76,8 +77,8 @@ async def _changes(
     """The log up to number `last`: what is in it stays as it is, so no snapshot has to be held."""
     since = 0
     while since < last:
-        async with snapshots.batch(resources) as connection:
-            page = await changes_after(connection, user_id, since, snapshots.READ_AT_ONCE)
+        wanted = partial(changes_after, user_id=user_id, since=since, limit=snapshots.READ_AT_ONCE)
+        page = await snapshots.ask(resources, wanted)
         entries = [entry for entry in page.entries if entry.seq <= last]
         if not entries:
             return

@@ -4,9 +4,12 @@ The moment's snapshot is held for as long as it takes to pin the versions that a
 that is slow, or stops, then keeps neither a transaction nor a connection to Postgres.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select
@@ -22,8 +25,12 @@ from expenses_service.transfer.pins import Pins
 # Together less than the 10 s that the gateway waits for the first byte.
 FIRST_TURN_SECONDS: Final = 1.5
 PIN_SECONDS: Final = 8.0
-NEXT_TURN_SECONDS: Final = 10.0  # all who are at work may be pinning
+PATIENCE_SECONDS: Final = 20.0
+"""How long a body that has begun waits for its next part: cut, all of it has to be sent again."""
+FIRST_PAUSE_SECONDS: Final = 0.25  # and twice as long after each attempt in vain
 READ_AT_ONCE: Final = 250
+
+Said = TypeVar("Said")
 
 
 @asynccontextmanager
@@ -40,17 +47,25 @@ async def held(resources: Resources) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-@asynccontextmanager
-async def batch(resources: Resources) -> AsyncIterator[AsyncConnection]:
-    """A transaction for the next part of a body that has begun. Raises TransferCut."""
-    try:
-        async with (
-            resources.downloads.turn(NEXT_TURN_SECONDS),
-            resources.database.transaction() as connection,
-        ):
-            yield connection
-    except Unavailable as error:
-        raise TransferCut from error
+async def ask(resources: Resources, question: Callable[[AsyncConnection], Awaitable[Said]]) -> Said:
+    """What Postgres says, for the next part of a body that has begun.
+
+    The question, which only reads what never changes, is put again for PATIENCE_SECONDS while
+    Postgres is away, hangs or fails over. Raises TransferCut after that.
+    """
+    ends, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            async with (
+                resources.downloads.turn(ends - time.monotonic()),
+                resources.database.transaction() as connection,
+            ):
+                return await question(connection)
+        except Unavailable as error:
+            if time.monotonic() + pause >= ends:
+                raise TransferCut from error
+        await asyncio.sleep(pause)
+        pause *= 2
 
 
 async def pin(connection: AsyncConnection, wanted: Select[UUID, int]) -> Pins:
@@ -68,11 +83,10 @@ async def pin(connection: AsyncConnection, wanted: Select[UUID, int]) -> Pins:
 async def read(resources: Resources, user_id: UUID, pins: Pins) -> AsyncIterator[list[Expense]]:
     """The user's pinned versions, some at a time.
 
-    Raises TransferCut when one was erased meanwhile, or when Postgres cannot be asked.
+    Raises TransferCut when one was erased meanwhile, or when Postgres stays away.
     """
     for some in pins.batches(READ_AT_ONCE):
-        async with batch(resources) as connection:
-            images = await repository.images(connection, user_id, some)
+        images = await ask(resources, partial(repository.images, user_id=user_id, pinned=some))
         if len(images) < len(some):
             raise TransferCut
         yield images
