@@ -50,7 +50,7 @@ class Admission:
 
     def _is_too_much(self, scope: Scope) -> bool:
         resources: Resources = scope["app"].state.resources
-        if resources.direct.expected_wait() <= self._longest_wait:
+        if resources.expected_wait() <= self._longest_wait:
             return False
         path = scope["path"]
         return path not in QUIET_PATHS and not path.startswith(_FOR_GATEWAY)

@@ -14,7 +14,7 @@ from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.direct import Direct
-from expenses_service.expenses.sharing import Recorder
+from expenses_service.expenses.group_commit import GroupCommit
 from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
@@ -36,7 +36,7 @@ class Resources:
     probe: Direct
     """Apart from the others: all of those in use is no reason to send traffic elsewhere."""
     epoch: Epoch
-    recorder: Recorder
+    recorder: GroupCommit
     versions: VersionReader
     memory: Memory
     cache: ReplyCache
@@ -51,6 +51,10 @@ class Resources:
     def readiness(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What must work before traffic may come; the cache is not among it, it may vanish."""
         return {"database": self._database_answers, "keys": self._keys_are_there}
+
+    def expected_wait(self) -> float:
+        """Seconds that one more is likely to wait for a statement that can be sent."""
+        return max(self.direct.expected_wait(), self.recorder.expected_wait())
 
     async def _database_answers(self) -> None:
         await self.probe.fetch("SELECT 1")
@@ -74,7 +78,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(probe.close)
         direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
         stack.push_async_callback(direct.close)
-        recorder = Recorder(direct)
+        recorder = GroupCommit(direct)
         stack.push_async_callback(recorder.close)
         versions = VersionReader(database.connect)
         stack.push_async_callback(versions.close)

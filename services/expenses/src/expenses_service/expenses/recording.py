@@ -7,17 +7,19 @@ not open, a key that is known or at work, an external id that is taken, a user w
 It must not miss what was committed between its snapshot and its lock of the user's row:
 
 - a change of categories has moved `category_changes`, which the update of the row looks at again
-  after it has waited for the lock;
+  after it has the lock;
 - an answer to the same key, or an expense of the same external id, is in the way of its own, and a
   unique violation undoes all of it.
 
-One expense has a statement of its own, which costs Postgres less than the one for several.
+Where others may be waiting for its end it waits for nobody's lock: a user whose row is locked is
+left for `later`. One expense has a statement of its own, which costs Postgres less than the one for
+several.
 """
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -45,9 +47,11 @@ before AS MATERIALIZED (
       AND NOT EXISTS (
         SELECT FROM idempotency
         WHERE (user_id, method, path, key) = ($1::uuid, $6::text, $7::text, $8::text)))),
+free AS MATERIALIZED (
+  SELECT FROM user_state AS s WHERE s.user_id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED),
 bump AS (
   UPDATE user_state AS s SET seq = s.seq + 1
-  FROM before AS b
+  FROM before AS b, free
   WHERE s.user_id = $1::uuid AND s.category_changes = b.category_changes
   RETURNING s.seq, s.seq - 1 AS base),
 {NEW_ROWS},
@@ -57,50 +61,85 @@ kept AS (
   SELECT $1::uuid, $6::text, $7::text, $8::text, $9::bytea, $10::smallint, $11::bytea, $12::text,
     $13::text, $14::timestamptz
   FROM bump WHERE $5::bigint IS NOT NULL)
-SELECT id FROM added
+SELECT id, true AS recorded FROM added
+UNION ALL SELECT $1::uuid, false FROM before WHERE NOT EXISTS (SELECT FROM bump)
 """  # noqa: S608 - of constants
 
-# $1 user, $2 an array of rows; $3-$11 for each row what $5-$13 are above, as arrays; $12 now, $13
-# the usual categories. Rows that pass are numbered anew. No two of them have the same key or the
-# same external id. Scalar subqueries, since a join might read all the keys of the user.
-_MANY: Final = f"""
+# $1 users, $2 an array of their rows; $3-$11 for each row what $5-$13 are above, as arrays; $12
+# now, $13 the usual categories. A user's rows that pass are numbered anew. No two of a user have
+# the same key or the same external id. Subqueries for each row, since a join might read all keys of
+# a user, or all users.
+_SEVERAL: Final = f"""
 WITH input AS MATERIALIZED (
-  SELECT d.*, r.*, row_number() OVER (ORDER BY d.place) AS ord
+  SELECT d.*, r.*, row_number() OVER (PARTITION BY d.user_id ORDER BY d.place) AS ord
   FROM ROWS FROM (
       jsonb_array_elements($2::jsonb),
-      unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[],
-        $9::bytea[], $10::text[], $11::text[])) WITH ORDINALITY
-    AS d (image, lock, method, path, key, fingerprint, status, body, etag, location, place),
+      unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+        $8::smallint[], $9::bytea[], $10::text[], $11::text[])) WITH ORDINALITY
+    AS d (image, user_id, lock, method, path, key, fingerprint, status, body, etag, location,
+      place),
     {ROW}
   WHERE coalesce(
       (SELECT NOT (c.archived OR c.deleted) FROM categories AS c
-        WHERE c.user_id = $1::uuid AND c.slug = r.category),
+        WHERE c.user_id = d.user_id AND c.slug = r.category),
       r.category = ANY ($13::text[]))
     AND (SELECT true FROM expenses AS e
-      WHERE (e.user_id, e.source, e.external_id) = ($1::uuid, r.source, r.external_id)) IS NULL
+      WHERE (e.user_id, e.source, e.external_id) = (d.user_id, r.source, r.external_id)) IS NULL
     AND (d.lock IS NULL OR pg_try_advisory_xact_lock(d.lock)
-      AND (SELECT true FROM idempotency AS k
-        WHERE (k.user_id, k.method, k.path, k.key) = ($1::uuid, d.method, d.path, d.key)) IS NULL)),
+      AND (SELECT true FROM idempotency AS k WHERE
+        (k.user_id, k.method, k.path, k.key) = (d.user_id, d.method, d.path, d.key)) IS NULL)),
 before AS MATERIALIZED (
-  SELECT category_changes, (SELECT count(*) FROM input) AS n FROM user_state
-  WHERE user_id = $1::uuid),
+  SELECT u.user_id, u.n, s.category_changes
+  FROM (SELECT user_id, count(*) AS n FROM input GROUP BY user_id) AS u,
+    LATERAL (SELECT category_changes FROM user_state WHERE user_id = u.user_id OFFSET 0) AS s),
+free AS MATERIALIZED (
+  SELECT s.user_id FROM user_state AS s WHERE s.user_id = ANY ($1::uuid[])
+  FOR NO KEY UPDATE WAITING),
 bump AS (
   UPDATE user_state AS s SET seq = s.seq + b.n
-  FROM before AS b
-  WHERE s.user_id = $1::uuid AND s.category_changes = b.category_changes AND b.n > 0
-  RETURNING s.seq, s.seq - b.n AS base),
-{NEW_ROWS},
+  FROM before AS b JOIN free USING (user_id)
+  WHERE s.user_id = b.user_id AND s.user_id = ANY ($1::uuid[])
+    AND s.category_changes = b.category_changes
+  RETURNING s.user_id, s.seq - b.n AS base),
+added AS (
+  INSERT INTO expenses (
+    id, user_id, kind, amount, currency, spent_on, description, merchant, category, tags,
+    payment_method, notes, metadata, source, external_id, version, created_at, updated_at)
+  SELECT i.id, i.user_id, i.kind, i.amount, i.currency, i.spent_on, i.description, i.merchant,
+    i.category, i.tags, i.payment_method, i.notes, i.metadata, i.source, i.external_id, i.version,
+    i.created_at, i.updated_at
+  FROM input AS i JOIN bump USING (user_id)
+  RETURNING id),
+logged AS (
+  INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
+  SELECT i.user_id, b.base + i.ord, i.id, 'created', i.version, i.updated_at, i.image
+  FROM input AS i JOIN bump AS b USING (user_id)),
+rolled AS (
+  INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
+  SELECT i.user_id, date_trunc('month', i.spent_on)::date, i.category, i.currency, i.kind,
+    count(*), sum(i.amount)
+  FROM input AS i JOIN bump USING (user_id)
+  GROUP BY 1, 2, 3, 4, 5
+  ORDER BY 1, 2, 3, 4, 5
+  ON CONFLICT (user_id, month, category, currency, kind)
+  DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total),
 kept AS (
   INSERT INTO idempotency
     (user_id, method, path, key, fingerprint, status, body, etag, location, created_at)
-  SELECT $1::uuid, i.method, i.path, i.key, i.fingerprint, i.status, i.body, i.etag, i.location,
+  SELECT i.user_id, i.method, i.path, i.key, i.fingerprint, i.status, i.body, i.etag, i.location,
     $12::timestamptz
-  FROM input AS i, bump WHERE i.lock IS NOT NULL)
-SELECT id FROM added
+  FROM input AS i JOIN bump USING (user_id) WHERE i.lock IS NOT NULL)
+SELECT id, true AS recorded FROM added
+UNION ALL
+SELECT user_id, false FROM before AS b
+WHERE NOT EXISTS (SELECT FROM bump WHERE bump.user_id = b.user_id)
 """  # noqa: S608 - of constants
+_OF_ONE_USER: Final = _SEVERAL.replace("WAITING", "")
+_OF_ANY: Final = _SEVERAL.replace("WAITING", "SKIP LOCKED")
 
 _USUAL: Final = list(USUAL)
-_REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+"""By which Postgres undoes a statement for one of its rows."""
 
 
 class New(Struct, frozen=True):
@@ -130,21 +169,58 @@ class New(Struct, frozen=True):
         return (lock_number(request), *scope, *values)
 
 
+class Outcome(NamedTuple):
+    """What became of some new expenses: ids of those recorded, users who are locked just now.
+
+    All others stay out for a reason of their own.
+    """
+
+    recorded: AbstractSet[UUID]
+    later: AbstractSet[UUID]
+
+
+Sent = tuple[UUID, New]
+"""A user's new expense."""
+
+
 async def record(direct: Direct, user_id: UUID, news: Sequence[New]) -> AbstractSet[UUID]:
-    """The ids of those that are recorded now; no two have a name in common. Raises Unavailable."""
+    """The ids of those that are recorded now; no two have a name in common.
+
+    Waits for whoever has the user's row. Raises Unavailable.
+    """
     if not news:
         return frozenset()
-    rows = json.encode([new.expense for new in news]).decode()
-    now = datetime.now(UTC)
     try:
-        if len(news) == 1:
-            [new] = news
-            category = new.expense.category
-            usual = category in USUAL
-            done = await direct.fetch(_ONE, user_id, rows, category, usual, *new.kept(), now)
-        else:
-            columns = zip(*(new.kept() for new in news), strict=True)
-            done = await direct.fetch(_MANY, user_id, rows, *columns, now, _USUAL)
-    except _REFUSALS:  # of one of them: each finds out by itself
+        outcome = await _several(direct, _OF_ONE_USER, [(user_id, new) for new in news])
+    except REFUSALS:  # of one of them: each finds out by itself
         return frozenset()
-    return {row["id"] for row in done}
+    return outcome.recorded
+
+
+async def record_free(direct: Direct, sent: Sequence[Sent]) -> Outcome:
+    """Record for users whose rows nobody has; no two of a user have a name in common.
+
+    Raises one of REFUSALS, by which nothing is recorded, and Unavailable.
+    """
+    if len(sent) > 1:
+        return await _several(direct, _OF_ANY, sent)
+    [(user_id, new)] = sent
+    category = new.expense.category
+    rows = json.encode([new.expense]).decode()
+    usual, now = category in USUAL, datetime.now(UTC)
+    return _told(await direct.fetch(_ONE, user_id, rows, category, usual, *new.kept(), now))
+
+
+async def _several(direct: Direct, statement: str, sent: Sequence[Sent]) -> Outcome:
+    users, news = zip(*sent, strict=True)
+    rows = json.encode([new.expense for new in news]).decode()
+    kept = zip(*(new.kept() for new in news), strict=True)
+    return _told(await direct.fetch(statement, users, rows, *kept, datetime.now(UTC), _USUAL))
+
+
+def _told(rows: Sequence[asyncpg.Record]) -> Outcome:
+    recorded: set[UUID] = set()
+    later: set[UUID] = set()
+    for id_, is_recorded in rows:
+        (recorded if is_recorded else later).add(id_)
+    return Outcome(recorded, later)

@@ -40,6 +40,10 @@ class Recorder:
         self._lines: dict[UUID, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def has(self, user_id: UUID) -> bool:
+        """Whether there is a line of this user."""
+        return user_id in self._lines
+
     async def record(self, user_id: UUID, new: New) -> bool:
         """Whether it is recorded now; else it goes the long way, which tells why.
 
