@@ -1,8 +1,10 @@
 """A recorder of new expenses, what it records and what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace as with_fields
 from sqlalchemy import select
@@ -21,23 +23,28 @@ from tests.tokens import user_id
 ADA, BOB = user_id(1), user_id(2)
 
 
-def new(key: str | None = None, **fields: str) -> New:
+def new(key: str | None = None, user: UUID = ADA, **fields: Any) -> New:  # noqa: ANN401 - what a row has
     row = with_fields(made(1250, "EUR", "2026-05-31", category="other"), **fields)
-    request = key and KeyedRequest(ADA, "POST", "/api/v1/expenses", key, b"f" * 16)
+    request = key and KeyedRequest(user, "POST", "/api/v1/expenses", key, b"f" * 16)
     return New(row, request or None, Answer(201, expense_body(row), '"1"', f"/{row.id}"))
 
 
 @asynccontextmanager
 async def recording(database: Database) -> AsyncIterator[Recorder]:
     """A recorder for users who have rows."""
-    async with database.transaction() as connection:
-        for user in (ADA, BOB):
-            await lock_user(connection, user)
+    await known(database, [ADA, BOB])
     direct = Direct(database.connect, size=4)
     recorder = Recorder(direct)
     yield recorder
     await recorder.close()
     await direct.close()
+
+
+async def known(database: Database, users: Sequence[UUID]) -> None:
+    """Give them rows."""
+    for user in users:
+        async with database.transaction() as connection:
+            await lock_user(connection, user)
 
 
 def ask(recorder: Recorder, *news: New) -> list[asyncio.Task[bool]]:

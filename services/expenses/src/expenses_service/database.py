@@ -27,11 +27,11 @@ To plan one takes as long as to read it.
 """
 
 # SQLSTATE classes and codes that mean "not now" rather than "never" (PostgreSQL, appendix A):
-# connection, role, database, resources, operator intervention; then lock and idle time-outs,
-# deadlock, read-only; last a schema or table. What is not there comes with the migrations, or
-# when a backup is put back.
+# connection, role, database, resources, operator intervention; then a database that takes no
+# connections, lock and idle time-outs, deadlock, read-only; last a schema or table. What is not
+# there comes with the migrations, or when a backup is put back.
 _PASSING_CLASSES = ("08", "28", "3D", "53", "57")
-_PASSING_CODES = frozenset({"55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
+_PASSING_CODES = frozenset({"55000", "55P03", "25P03", "40P01", "25006", "3F000", "42P01"})
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,

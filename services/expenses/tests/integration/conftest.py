@@ -1,8 +1,12 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from expenses_service.cache.service import ReplyCache, open_replies
+from expenses_service.database import Database
+from expenses_service.expenses import group_commit
+from expenses_service.expenses.group_commit import GroupCommit
+from tests.groups import Statement, grouping
 from tests.replies import Truth
 from tests.valkey import Valkey
 
@@ -23,3 +27,19 @@ async def cache(valkey: Valkey) -> AsyncIterator[ReplyCache]:
 @pytest.fixture
 def truth() -> Truth:
     return Truth()
+
+
+@pytest.fixture
+async def group(database: Database) -> AsyncIterator[GroupCommit]:
+    async with grouping(database) as group:
+        yield group
+
+
+@pytest.fixture
+def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Statement], None]:
+    """Has another do what the statements of a group do."""
+
+    def replaced(statement: Statement) -> None:
+        monkeypatch.setattr(group_commit, "record_free", statement)
+
+    return replaced

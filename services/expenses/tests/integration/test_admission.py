@@ -15,10 +15,15 @@ from expenses_service.admission import Admission
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
+from expenses_service.expenses import group_commit
+from expenses_service.expenses.group_commit import IN_FLIGHT, GroupCommit
+from expenses_service.expenses.sharing import MOST
 from expenses_service.settings import Settings
 from tests.conftest import client_of, running
 from tests.expense_calls import ADA, DRAFT, PATH, logged, made
+from tests.groups import USERS, Gate, ask
 from tests.ledger import AGREED, differences
+from tests.recorders import new
 from tests.tokens import SigningKey, access_claims, user_id
 
 SECONDS = 0.1
@@ -100,6 +105,25 @@ async def test_the_bound_is_the_longest_wait_itself(app: FastAPI) -> None:
         for longest in (expected, expected * 0.999):
             await Admission(serve, longest, CollectorRegistry())(scope, receive, send)
     assert outcomes == ["served", 503, None]
+
+
+async def test_creates_that_wait_for_a_statement_count_too(
+    app: FastAPI, bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(group_commit, "record_free", gate)
+    recorder: GroupCommit = app.state.resources.recorder
+    first = ask(recorder, (ADA, new()))
+    await asyncio.sleep(2 * SECONDS)
+    gate.open.set()
+    await asyncio.gather(*first)
+    gate.open.clear()
+    waiting = ask(recorder, *((user, new()) for user in USERS[: IN_FLIGHT + MOST]))
+    await asyncio.sleep(0)
+    assert (await bob.get(PATH)).status_code == 503
+    gate.open.set()
+    await asyncio.gather(*waiting)
+    assert (await bob.get(PATH)).status_code == 200
 
 
 async def test_the_log_tells_of_a_refusal(

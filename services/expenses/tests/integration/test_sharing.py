@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -119,7 +120,7 @@ async def test_users_do_not_wait_for_each_other(recorder: Recorder, database: Da
 async def test_what_stands_in_the_way_of_one_leaves_the_others_alone(
     recorder: Recorder, database: Database, sent: list[int]
 ) -> None:
-    external = {"source": "bank", "external_id": "1"}
+    external: dict[str, Any] = {"source": "bank", "external_id": "1"}
     assert await recorder.record(ADA, new("known", **external))
     async with database.transaction() as connection:
         await lock_user(connection, ADA)
@@ -155,7 +156,7 @@ async def test_what_stands_in_the_way_of_one_leaves_the_others_alone(
 
 async def test_nobody_waits_for_a_twin(recorder: Recorder, database: Database) -> None:
     """Neither of one in flight nor of one that waits for the next statement."""
-    external = {"source": "bank", "external_id": "1"}
+    external: dict[str, Any] = {"source": "bank", "external_id": "1"}
     async with held(database):
         first = ask(recorder, new("a"), new("b"), new(**external))
         await asyncio.sleep(0)

@@ -101,6 +101,8 @@ bump AS (
   WHERE s.user_id = b.user_id AND s.user_id = ANY ($1::uuid[])
     AND s.category_changes = b.category_changes
   RETURNING s.user_id, s.seq - b.n AS base),
+numbered AS MATERIALIZED (
+  SELECT i.*, b.base + i.ord AS seq FROM input AS i JOIN bump AS b USING (user_id)),
 added AS (
   INSERT INTO expenses (
     id, user_id, kind, amount, currency, spent_on, description, merchant, category, tags,
@@ -108,17 +110,17 @@ added AS (
   SELECT i.id, i.user_id, i.kind, i.amount, i.currency, i.spent_on, i.description, i.merchant,
     i.category, i.tags, i.payment_method, i.notes, i.metadata, i.source, i.external_id, i.version,
     i.created_at, i.updated_at
-  FROM input AS i JOIN bump USING (user_id)
+  FROM numbered AS i
   RETURNING id),
 logged AS (
   INSERT INTO change_log (user_id, seq, expense_id, action, version, at, snapshot)
-  SELECT i.user_id, b.base + i.ord, i.id, 'created', i.version, i.updated_at, i.image
-  FROM input AS i JOIN bump AS b USING (user_id)),
+  SELECT i.user_id, i.seq, i.id, 'created', i.version, i.updated_at, i.image
+  FROM numbered AS i),
 rolled AS (
   INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
   SELECT i.user_id, date_trunc('month', i.spent_on)::date, i.category, i.currency, i.kind,
     count(*), sum(i.amount)
-  FROM input AS i JOIN bump USING (user_id)
+  FROM numbered AS i
   GROUP BY 1, 2, 3, 4, 5
   ORDER BY 1, 2, 3, 4, 5
   ON CONFLICT (user_id, month, category, currency, kind)
@@ -128,11 +130,10 @@ kept AS (
     (user_id, method, path, key, fingerprint, status, body, etag, location, created_at)
   SELECT i.user_id, i.method, i.path, i.key, i.fingerprint, i.status, i.body, i.etag, i.location,
     $12::timestamptz
-  FROM input AS i JOIN bump USING (user_id) WHERE i.lock IS NOT NULL)
+  FROM numbered AS i WHERE i.lock IS NOT NULL)
 SELECT id, true AS recorded FROM added
 UNION ALL
-SELECT user_id, false FROM before AS b
-WHERE NOT EXISTS (SELECT FROM bump WHERE bump.user_id = b.user_id)
+SELECT user_id, false FROM before WHERE user_id NOT IN (SELECT user_id FROM bump)
 """  # noqa: S608 - of constants
 _OF_ONE_USER: Final = _SEVERAL.replace("WAITING", "")
 _OF_ANY: Final = _SEVERAL.replace("WAITING", "SKIP LOCKED")

@@ -1,0 +1,195 @@
+"""Statements that creates share, when callers hang up, Postgres hangs or two processes meet."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import update
+
+from expenses_service.changes.models import user_state
+from expenses_service.database import Database
+from expenses_service.direct import Direct
+from expenses_service.errors import Unavailable
+from expenses_service.expenses import group_commit
+from expenses_service.expenses.group_commit import IN_FLIGHT, GroupCommit
+from expenses_service.expenses.recording import Outcome, Sent, record_free
+from expenses_service.expenses.sharing import MOST
+from expenses_service.telemetry import configure_logging
+from tests import postgres as servers
+from tests.groups import EVE, USERS, Gate, Statement, ask, grouping, held, log_of
+from tests.ledger import AGREED, differences
+from tests.recorders import ADA, new, stored
+from tests.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def lines() -> None:
+    """Of the log go where this test's output goes, not where that of one before went."""
+    configure_logging("info")
+
+
+async def test_who_hangs_up_takes_nobody_along(group: GroupCommit, database: Database) -> None:
+    """At whatever moment: before it is sent, while it is, as the first or as one of many."""
+    stayed: set[object] = set()
+    for wave in range(24):
+        asked = [(user, new(f"{wave}", user)) for user in USERS[:12]]
+        tasks = ask(group, *asked)
+        await asyncio.sleep(0.0005 * wave)
+        for task in tasks[wave % 2 :: 2]:
+            task.cancel()
+        assert await asyncio.gather(*tasks[1 - wave % 2 :: 2]) == [True] * 6
+        stayed |= {each.expense.id for _, each in asked[1 - wave % 2 :: 2]}
+    assert stayed <= await stored(database)
+    assert await differences(database) == AGREED
+
+
+async def test_who_has_hung_up_before_is_not_recorded(
+    group: GroupCommit, database: Database, instead: Callable[[Statement], None]
+) -> None:
+    gate = Gate()
+    instead(gate)
+    asked = [(user, new()) for user in USERS[:5]]
+    tasks = ask(group, *asked)
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    gate.open.set()
+    del tasks[2]
+    assert await asyncio.gather(*tasks) == [True] * 4
+    assert gate.began == [1, 1, 2]
+    assert await stored(database) == {each.expense.id for _, each in (*asked[:2], *asked[3:])}
+
+
+async def test_who_waits_is_refused_with_the_one_before(
+    group: GroupCommit, instead: Callable[[Statement], None]
+) -> None:
+    """Who waited for two statements would wait too long for a server that hangs."""
+
+    async def failing(_: Direct, __: Sequence[Sent]) -> Outcome:
+        await asyncio.sleep(0)
+        raise Unavailable
+
+    instead(failing)
+    tasks = ask(group, *((user, new()) for user in USERS[:9]))
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Unavailable] * 9
+    instead(record_free)
+    assert all(await asyncio.gather(*ask(group, *((user, new()) for user in USERS[:9]))))
+
+
+async def test_who_waits_too_long_is_refused(
+    group: GroupCommit, instead: Callable[[Statement], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    instead(gate)
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.5)
+    early = ask(group, *((user, new()) for user in USERS[:4]))
+    await asyncio.sleep(0.6)
+    late = ask(group, *((user, new()) for user in USERS[4:6]))
+    await asyncio.sleep(0)
+    gate.open.set()
+    outcomes = await asyncio.gather(*early, *late, return_exceptions=True)
+    assert outcomes[:2] == outcomes[4:] == [True, True]
+    assert [type(each) for each in outcomes[2:4]] == [Unavailable] * 2
+
+
+async def test_what_one_more_would_wait_is_told_by_the_pace_of_the_last(
+    group: GroupCommit, instead: Callable[[Statement], None]
+) -> None:
+    gate = Gate()
+    instead(gate)
+    first = ask(group, (ADA, new()))
+    await asyncio.sleep(0.2)
+    gate.open.set()
+    await asyncio.gather(*first)
+    gate.open.clear()
+    waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + MOST - 1]))
+    await asyncio.sleep(0)
+    assert group.expected_wait() == 0
+    waiting += ask(group, (EVE, new()))
+    await asyncio.sleep(0)
+    assert 0.2 <= group.expected_wait() < 2
+    gate.open.set()
+    assert all(await asyncio.gather(*waiting))
+    assert group.expected_wait() == 0
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_who_waits_when_it_closes_is_refused(
+    group: GroupCommit, instead: Callable[[Statement], None], *, begun: bool
+) -> None:
+    gate = Gate()
+    instead(gate)
+    first, second, *rest = ask(group, *((user, new()) for user in USERS[:6]))
+    await asyncio.sleep(0)
+    first.cancel()
+    if begun:
+        await until(lambda: len(gate.began) == 3)
+    else:
+        await asyncio.wait([first])
+    await group.close()
+    gate.open.set()
+    outcomes = await asyncio.gather(*rest, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Unavailable] * 4
+    assert await second
+
+
+async def test_two_processes_neither_block_nor_lose_nor_double_anything(
+    database: Database,
+) -> None:
+    """The same users and keys on both, with some who hang up and a writer who keeps rows locked."""
+    chance = random.Random(5)
+    users = USERS[:6]
+    told: Counter[bool] = Counter()
+    acknowledged: set[object] = set()
+    keys: Counter[tuple[object, str]] = Counter()
+
+    async def write(group: GroupCommit, writer: int) -> None:
+        for n in range(40):
+            user, key = chance.choice(users), f"{writer // 2}-{n}"  # three others have such keys
+            one = new(key, user)
+            try:
+                recorded = await asyncio.wait_for(
+                    group.record(user, one), chance.choice([None, None, None, 0.003])
+                )
+            except TimeoutError:
+                continue
+            told[recorded] += 1
+            if recorded:
+                acknowledged.add(one.expense.id)
+                keys[user, key] += 1
+
+    async def hold() -> None:
+        while True:
+            async with held(database, chance.choice(users)) as connection:
+                await connection.execute(update(user_state).values(seq=user_state.c.seq))
+                await asyncio.sleep(0.01)
+
+    async with grouping(database) as one, grouping(database) as other:
+        holding = asyncio.create_task(hold())
+        await asyncio.gather(
+            *(write(group, writer) for group in (one, other) for writer in range(12))
+        )
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+    assert told[True] > 500
+    assert max(keys.values()) == 1
+    assert acknowledged <= await stored(database)
+    assert await differences(database) == AGREED
+    for user in users:
+        numbers = [seq for seq, _ in await log_of(database, user)]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_without_postgres_nobody_waits(
+    group: GroupCommit, urls: dict[str, str], superuser_url: str
+) -> None:
+    allow = f"ALTER DATABASE {urls['name']} ALLOW_CONNECTIONS"
+    await servers.execute(superuser_url, f"{allow} false")
+    try:
+        tasks = ask(group, *((user, new()) for user in USERS[:30]))
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        await servers.execute(superuser_url, f"{allow} true")
+    assert [type(each) for each in outcomes] == [Unavailable] * 30
