@@ -1,8 +1,8 @@
 """Refuses what would come too late before it costs anything, so that the rest comes in time.
 
-A request that waits in vain for a connection has cost two thirds of one that is served, and with
-three times as many as can be served hardly anything else is done. Reads that were answered before
-do not get here (`lane.py`): to refuse them is no cheaper.
+A request that waits in vain for a connection, or a create for a statement to share, has cost two
+thirds of one that is served, and with three times as many as can be served hardly anything else is
+done. Reads that were answered before do not get here (`lane.py`): to refuse them is no cheaper.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expenses_service.errors import Unavailable
+from expenses_service.expenses.service import COLLECTION
 from expenses_service.problems import MEDIA_TYPE, document, status_of
 from expenses_service.request_log import QUIET_PATHS
 
@@ -31,7 +32,7 @@ _FOR_GATEWAY: Final = "/internal/"
 class Admission:
     """Pure ASGI, the last before the framework; nothing waits here.
 
-    `longest_wait` is in seconds, what is expected of a statement's wait for a connection.
+    `longest_wait` is in seconds, what is expected of the wait until a statement is sent.
     """
 
     def __init__(self, app: ASGIApp, longest_wait: float, registry: CollectorRegistry) -> None:
@@ -50,10 +51,11 @@ class Admission:
 
     def _is_too_much(self, scope: Scope) -> bool:
         resources: Resources = scope["app"].state.resources
-        if resources.expected_wait() <= self._longest_wait:
-            return False
         path = scope["path"]
-        return path not in QUIET_PATHS and not path.startswith(_FOR_GATEWAY)
+        if resources.direct.expected_wait() > self._longest_wait:
+            return path not in QUIET_PATHS and not path.startswith(_FOR_GATEWAY)
+        is_create = path == COLLECTION and scope["method"] == "POST"
+        return is_create and resources.recorder.expected_wait() > self._longest_wait
 
 
 async def _refuse(scope: Scope, send: Send) -> None:
@@ -63,7 +65,7 @@ async def _refuse(scope: Scope, send: Send) -> None:
         _STATUS, code, _ERROR.detail, instance=scope["path"], request_id=state["request_id"]
     )
     body = json.encode(members)
-    state["problem"], state["cause"] = code, "admission: the queue for a connection is too long"
+    state["problem"], state["cause"] = code, "admission: the queue is too long"
     headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": _STATUS, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -52,10 +52,6 @@ class Resources:
         """What must work before traffic may come; the cache is not among it, it may vanish."""
         return {"database": self._database_answers, "keys": self._keys_are_there}
 
-    def expected_wait(self) -> float:
-        """Seconds that one more is likely to wait for a statement that can be sent."""
-        return max(self.direct.expected_wait(), self.recorder.expected_wait())
-
     async def _database_answers(self) -> None:
         await self.probe.fetch("SELECT 1")
 

@@ -17,7 +17,6 @@ from expenses_service.direct import Direct
 from expenses_service.errors import Unavailable
 from expenses_service.expenses import group_commit
 from expenses_service.expenses.group_commit import IN_FLIGHT, GroupCommit
-from expenses_service.expenses.sharing import MOST
 from expenses_service.settings import Settings
 from tests.conftest import client_of, running
 from tests.expense_calls import ADA, DRAFT, PATH, logged, made
@@ -99,7 +98,8 @@ async def test_the_bound_is_the_longest_wait_itself(app: FastAPI) -> None:
     async def send(message: Message) -> None:
         outcomes.append(message.get("status"))
 
-    scope = {"type": "http", "path": PATH, "app": app, "state": {"request_id": "r"}}
+    scope: Scope = {"type": "http", "method": "GET", "path": PATH, "app": app}
+    scope["state"] = {"request_id": "r"}
     async with crowded(app) as direct:
         expected = direct.expected_wait()
         for longest in (expected, expected * 0.999):
@@ -107,23 +107,19 @@ async def test_the_bound_is_the_longest_wait_itself(app: FastAPI) -> None:
     assert outcomes == ["served", 503, None]
 
 
-async def test_creates_that_wait_for_a_statement_count_too(
+async def test_creates_that_wait_for_a_statement_keep_out_creates(
     app: FastAPI, bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(group_commit, "record_free", gate)
     recorder: GroupCommit = app.state.resources.recorder
-    first = ask(recorder, (ADA, new()))
+    waiting = ask(recorder, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
     await asyncio.sleep(2 * SECONDS)
-    gate.open.set()
-    await asyncio.gather(*first)
-    gate.open.clear()
-    waiting = ask(recorder, *((user, new()) for user in USERS[: IN_FLIGHT + MOST]))
-    await asyncio.sleep(0)
-    assert (await bob.get(PATH)).status_code == 503
+    assert (await bob.post(PATH, json=DRAFT)).status_code == 503
+    assert (await bob.get(PATH)).status_code == 200  # there are connections for it
     gate.open.set()
     await asyncio.gather(*waiting)
-    assert (await bob.get(PATH)).status_code == 200
+    assert (await bob.post(PATH, json=DRAFT)).status_code == 201
 
 
 async def test_the_log_tells_of_a_refusal(

@@ -15,12 +15,11 @@ from expenses_service.errors import Unavailable
 from expenses_service.expenses import group_commit
 from expenses_service.expenses.group_commit import IN_FLIGHT, GroupCommit
 from expenses_service.expenses.recording import Outcome, Sent, record_free
-from expenses_service.expenses.sharing import MOST
 from expenses_service.telemetry import configure_logging
 from tests import postgres as servers
-from tests.groups import EVE, USERS, Gate, Statement, ask, grouping, held, log_of
+from tests.groups import USERS, Gate, Statement, ask, grouping, held, log_of
 from tests.ledger import AGREED, differences
-from tests.recorders import ADA, new, stored
+from tests.recorders import new, stored
 from tests.waiting import until
 
 
@@ -61,58 +60,78 @@ async def test_who_has_hung_up_before_is_not_recorded(
     assert await stored(database) == {each.expense.id for _, each in (*asked[:2], *asked[3:])}
 
 
-async def test_who_waits_is_refused_with_the_one_before(
+async def test_a_connection_that_breaks_is_told_to_those_of_its_statement_alone(
     group: GroupCommit, instead: Callable[[Statement], None]
 ) -> None:
-    """Who waited for two statements would wait too long for a server that hangs."""
+    broken = [True, False, False]
 
-    async def failing(_: Direct, __: Sequence[Sent]) -> Outcome:
+    async def breaking(direct: Direct, rows: Sequence[Sent]) -> Outcome:
+        is_broken = broken.pop(0)
         await asyncio.sleep(0)
-        raise Unavailable
+        if is_broken:
+            raise Unavailable
+        return await record_free(direct, rows)
 
-    instead(failing)
-    tasks = ask(group, *((user, new()) for user in USERS[:9]))
-    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(each) for each in outcomes] == [Unavailable] * 9
-    instead(record_free)
-    assert all(await asyncio.gather(*ask(group, *((user, new()) for user in USERS[:9]))))
+    instead(breaking)
+    first, *others = ask(group, *((user, new()) for user in USERS[:9]))
+    assert all(await asyncio.gather(*others))
+    with pytest.raises(Unavailable):
+        await first
+    assert not broken
 
 
-async def test_who_waits_too_long_is_refused(
+async def test_who_waits_too_long_is_refused_while_others_are_on_their_way(
     group: GroupCommit, instead: Callable[[Statement], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
     instead(gate)
-    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.5)
-    early = ask(group, *((user, new()) for user in USERS[:4]))
-    await asyncio.sleep(0.6)
-    late = ask(group, *((user, new()) for user in USERS[4:6]))
-    await asyncio.sleep(0)
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.3)
+    first = ask(group, *((user, new()) for user in USERS[:IN_FLIGHT]))
+    early = ask(group, *((user, new()) for user in USERS[IN_FLIGHT:6]))
+    await asyncio.sleep(0.2)
+    late = ask(group, *((user, new()) for user in USERS[6:8]))
+    outcomes = await asyncio.gather(*early, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Unavailable] * len(early)
+    assert not any(task.done() for task in (*first, *late))
     gate.open.set()
-    outcomes = await asyncio.gather(*early, *late, return_exceptions=True)
-    assert outcomes[:2] == outcomes[4:] == [True, True]
-    assert [type(each) for each in outcomes[2:4]] == [Unavailable] * 2
+    assert all(await asyncio.gather(*first, *late))
+    assert gate.began == [1, 1, 2]
+    gate.open.clear()
+    tasks = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
+    (refused,), _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    assert isinstance(refused.exception(), Unavailable)
+    gate.open.set()
+    await asyncio.wait(tasks)
 
 
-async def test_what_one_more_would_wait_is_told_by_the_pace_of_the_last(
+async def test_what_one_more_would_wait_is_told_by_the_pace_and_by_who_waits_longest(
     group: GroupCommit, instead: Callable[[Statement], None]
 ) -> None:
+    async def slow(direct: Direct, rows: Sequence[Sent]) -> Outcome:
+        if len(rows) == 2:
+            await asyncio.sleep(0.2)
+        return await record_free(direct, rows)
+
+    instead(slow)
+    assert all(await asyncio.gather(*ask(group, *((user, new()) for user in USERS[:4]))))
     gate = Gate()
     instead(gate)
-    first = ask(group, (ADA, new()))
-    await asyncio.sleep(0.2)
-    gate.open.set()
-    await asyncio.gather(*first)
-    gate.open.clear()
-    waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + MOST - 1]))
-    await asyncio.sleep(0)
     assert group.expected_wait() == 0
-    waiting += ask(group, (EVE, new()))
+    waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 8]))
     await asyncio.sleep(0)
-    assert 0.2 <= group.expected_wait() < 2
+    assert 0.1 * 8 / IN_FLIGHT <= group.expected_wait() < 3
+    waiting[IN_FLIGHT + 7].cancel()
+    for task in waiting[IN_FLIGHT + 1 :]:
+        task.cancel()
+    gate.open.set()
+    await asyncio.wait(waiting)
+    assert group.expected_wait() == 0
+    gate.open.clear()
+    waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
+    await asyncio.sleep(0.5)
+    assert 0.5 <= group.expected_wait() < 3
     gate.open.set()
     assert all(await asyncio.gather(*waiting))
-    assert group.expected_wait() == 0
 
 
 @pytest.mark.parametrize("begun", [True, False])

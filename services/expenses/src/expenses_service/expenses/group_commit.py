@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from contextvars import Context
+from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,12 +18,11 @@ import structlog
 from expenses_service.database import sqlstate, unavailable
 from expenses_service.direct import WAIT_SECONDS, Direct
 from expenses_service.errors import Unavailable
-from expenses_service.expenses.recording import REFUSALS, New, Outcome, record_free
+from expenses_service.expenses.recording import REFUSALS, New, Outcome, Sent, record_free
 from expenses_service.expenses.sharing import MOST, Recorder
 
 IN_FLIGHT: Final = 2
 """Statements at a time: one is made up while the other is carried out."""
-
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,9 @@ class _Waiter(NamedTuple):
 class GroupCommit:
     """At most IN_FLIGHT statements at a time, and a user in one of them only.
 
-    They wait for nobody's lock. Whose row another process has, or an import, goes on in a line of
-    that user's own (`sharing.py`), which alone waits for it. So does everybody of a statement that
-    one of its rows has undone: nobody meets the error of another.
+    They wait for nobody's lock. Whose row somebody else has goes on in a line of that user's own
+    (`sharing.py`), which alone waits for it. So does everybody of a statement that one of its rows
+    has undone: nobody meets the error of another.
     """
 
     def __init__(self, direct: Direct) -> None:
@@ -49,31 +49,34 @@ class GroupCommit:
         self._names: set[tuple[UUID, object]] = set()
         self._users: set[UUID] = set()
         self._in_flight = 0
-        self._seconds = 0.0
+        self._pace = 0.0
+        """Seconds for each row of the last statement that was shared."""
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def expected_wait(self) -> float:
-        """Seconds until one more would be sent, at the pace of the last statement."""
-        return len(self._waiting) // MOST * self._seconds
+        """Seconds until one more would be sent; 0 if nobody waits."""
+        if not self._waiting:
+            return 0.0
+        oldest = time.monotonic() - self._waiting[0].since
+        return max(oldest, len(self._waiting) * self._pace / IN_FLIGHT)
 
     async def record(self, user_id: UUID, new: New) -> bool:
         """Whether it is recorded now; else it goes the long way, which tells why.
 
         That is at once where another has its key or external id: it need not wait for a 409.
 
-        Raises Unavailable, also for who has waited too long, or for a statement that fails.
+        Raises Unavailable, also for who has waited for WAIT_SECONDS.
         """
-        recorded = None
-        if not self._lines.has(user_id):
-            names = {(user_id, name) for name in new.names()}
-            if not self._names.isdisjoint(names):
-                return False
-            self._names |= names
-            try:
-                recorded = await self._recorded(user_id, new)
-            finally:
-                self._names -= names
-        return await self._lines.record(user_id, new) if recorded is None else recorded
+        names = {(user_id, name) for name in new.names()}
+        if not self._names.isdisjoint(names):
+            return False
+        self._names |= names
+        try:
+            recorded = None if self._lines.has(user_id) else await self._recorded(user_id, new)
+            return await self._lines.record(user_id, new) if recorded is None else recorded
+        finally:
+            self._names -= names
 
     async def _recorded(self, user_id: UUID, new: New) -> bool | None:
         """None if that is to be found out in the user's own line."""
@@ -85,77 +88,80 @@ class GroupCommit:
                 return False
             finally:
                 self._go_on()
-        told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bool | None] = loop.create_future()
         self._waiting.append(_Waiter(user_id, new, time.monotonic(), told))
+        if self._timer is None:
+            self._timer = loop.call_later(WAIT_SECONDS, self._refuse_late)
         return await told
 
-    async def _send(self, sent: Sequence[tuple[UUID, New]]) -> Outcome:
-        began = time.monotonic()
-        try:
-            return await record_free(self._direct, sent)
-        except Unavailable as error:  # who waits would wait as long once more
-            _refuse(self._waiting, error)
-            self._waiting.clear()
-            raise
-        finally:
-            self._seconds = time.monotonic() - began
-            self._in_flight -= 1
-            self._users.difference_update(user_id for user_id, _ in sent)
+    def _refuse_late(self) -> None:
+        """Who has waited too long; the timer goes on for the next."""
+        self._timer, now = None, time.monotonic()
+        late = [waiter for waiter in self._waiting if waiter.since + WAIT_SECONDS <= now]
+        if late:
+            _refuse(late, unavailable(TimeoutError(), "group commit, all in use"))
+        self._waiting = [waiter for waiter in self._waiting if not waiter.told.done()]
+        if self._waiting:
+            seconds = self._waiting[0].since + WAIT_SECONDS - now
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._refuse_late)
 
     def _begin(self, users: Iterable[UUID]) -> None:
         self._in_flight += 1
         self._users.update(users)
 
+    async def _send(self, sent: Sequence[Sent]) -> Outcome:
+        """What has begun. It is sent again if something undid it that came in just then."""
+        try:
+            try:
+                return await record_free(self._direct, sent)
+            except REFUSALS:
+                return await record_free(self._direct, sent)
+        finally:
+            self._in_flight -= 1
+            self._users.difference_update(user_id for user_id, _ in sent)
+
     def _go_on(self) -> None:
         """In a context of its own: its log lines are of no one request."""
-        if taken := self._taken():
+        while self._in_flight < IN_FLIGHT and (taken := self._taken()):
+            self._begin(waiter.user_id for waiter in taken)
             task = asyncio.create_task(self._serve(taken), name="group commit", context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _: _refuse(taken, Unavailable()))  # never begun
+            task.add_done_callback(partial(_refuse_all, taken))  # if it never began
 
     def _taken(self) -> list[_Waiter]:
-        """Who is next: in the order in which they came, without those who are in flight.
-
-        They are in flight now, if there are any.
-        """
-        oldest = time.monotonic() - WAIT_SECONDS
+        """Who is next: in the order in which they came, without those who are in flight."""
         waiting = [waiter for waiter in self._waiting if not waiter.told.done()]
-        late = [waiter for waiter in waiting if waiter.since < oldest]
-        if late:
-            _refuse(late, unavailable(TimeoutError(), "group commit, all in use"))
-            waiting = [waiter for waiter in waiting if waiter.since >= oldest]
         able = (waiter for waiter in waiting if waiter.user_id not in self._users)
         taken = list(islice(able, MOST))
         gone = set(map(id, taken))
         self._waiting = [waiter for waiter in waiting if id(waiter) not in gone]
-        if taken:
-            self._begin(waiter.user_id for waiter in taken)
         return taken
 
     async def _serve(self, taken: list[_Waiter]) -> None:
-        while taken:
-            try:
-                outcome = await self._send([(each.user_id, each.new) for each in taken])
-            except Unavailable as error:
-                _refuse(taken, error)
-            except asyncio.CancelledError:
-                _refuse(taken, Unavailable())
-                raise
-            except Exception as error:  # noqa: BLE001 - of one, who meets it again in his own line
-                reason = sqlstate(error) or type(error).__name__
-                log.warning("group_commit_undone", reason=reason, rows=len(taken))
-                for each in taken:
-                    _tell(each, None)
-            else:
-                for each in taken:
-                    _tell(each, _told(outcome, each.user_id, each.new))
-            taken = self._taken()
+        began = time.monotonic()
+        try:
+            outcome = await self._send([(each.user_id, each.new) for each in taken])
+        except Unavailable as error:
+            _refuse(taken, error)
+        except Exception as error:  # noqa: BLE001 - of one, who meets it again in his own line
+            reason = sqlstate(error) or type(error).__name__
+            log.warning("group_commit_undone", reason=reason, rows=len(taken))
+            for each in taken:
+                _tell(each, None)
+        else:
+            self._pace = (time.monotonic() - began) / len(taken)
+            for each in taken:
+                _tell(each, _told(outcome, each.user_id, each.new))
+        self._go_on()
 
     async def close(self) -> None:
         """Refuse who still waits."""
         _refuse(self._waiting, Unavailable())
         self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -178,3 +184,7 @@ def _refuse(waiters: Iterable[_Waiter], error: Exception) -> None:
     for waiter in waiters:
         if not waiter.told.done():
             waiter.told.set_exception(error)
+
+
+def _refuse_all(waiters: Iterable[_Waiter], _: object) -> None:
+    _refuse(waiters, Unavailable())

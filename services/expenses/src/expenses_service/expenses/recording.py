@@ -11,9 +11,9 @@ It must not miss what was committed between its snapshot and its lock of the use
 - an answer to the same key, or an expense of the same external id, is in the way of its own, and a
   unique violation undoes all of it.
 
-Where others may be waiting for its end it waits for nobody's lock: a user whose row is locked is
-left for `later`. One expense has a statement of its own, which costs Postgres less than the one for
-several.
+`record_free` waits for nobody's lock, so that many may wait for its end: a user whose row is locked
+is left for `later`. For one expense it has a statement of its own, which costs Postgres less than
+the one for several.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,9 @@ before AS MATERIALIZED (
         SELECT FROM idempotency
         WHERE (user_id, method, path, key) = ($1::uuid, $6::text, $7::text, $8::text)))),
 free AS MATERIALIZED (
-  SELECT FROM user_state AS s WHERE s.user_id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED),
+  SELECT FROM user_state AS s
+  WHERE s.user_id = $1::uuid AND EXISTS (SELECT FROM before)
+  FOR NO KEY UPDATE SKIP LOCKED),
 bump AS (
   UPDATE user_state AS s SET seq = s.seq + 1
   FROM before AS b, free
@@ -93,8 +95,9 @@ before AS MATERIALIZED (
   FROM (SELECT user_id, count(*) AS n FROM input GROUP BY user_id) AS u,
     LATERAL (SELECT category_changes FROM user_state WHERE user_id = u.user_id OFFSET 0) AS s),
 free AS MATERIALIZED (
-  SELECT s.user_id FROM user_state AS s WHERE s.user_id = ANY ($1::uuid[])
-  FOR NO KEY UPDATE WAITING),
+  SELECT s.user_id FROM user_state AS s
+  WHERE s.user_id = ANY ($1::uuid[]) AND s.user_id IN (SELECT user_id FROM before)
+  FOR NO KEY UPDATE OF s WAITING),
 bump AS (
   UPDATE user_state AS s SET seq = s.seq + b.n
   FROM before AS b JOIN free USING (user_id)
@@ -171,9 +174,10 @@ class New(Struct, frozen=True):
 
 
 class Outcome(NamedTuple):
-    """What became of some new expenses: ids of those recorded, users who are locked just now.
+    """What became of some new expenses: ids of those recorded, and users to be asked for later.
 
-    All others stay out for a reason of their own.
+    The rows of these were locked, or their categories changed just then. All others stay out for a
+    reason of their own.
     """
 
     recorded: AbstractSet[UUID]
@@ -201,7 +205,8 @@ async def record(direct: Direct, user_id: UUID, news: Sequence[New]) -> Abstract
 async def record_free(direct: Direct, sent: Sequence[Sent]) -> Outcome:
     """Record for users whose rows nobody has; no two of a user have a name in common.
 
-    Raises one of REFUSALS, by which nothing is recorded, and Unavailable.
+    Raises Unavailable, and for all of them what Postgres says against one: one of REFUSALS, as a
+    rule.
     """
     if len(sent) > 1:
         return await _several(direct, _OF_ANY, sent)
