@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec.structs import replace as with_fields
 from sqlalchemy import select
 
-from expenses_service.changes.repository import lock_user
+from expenses_service.changes.statements import ADD_USER
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.expenses.documents import expense_body
@@ -42,9 +42,9 @@ async def recording(database: Database) -> AsyncIterator[Recorder]:
 
 async def known(database: Database, users: Sequence[UUID]) -> None:
     """Give them rows."""
-    for user in users:
-        async with database.transaction() as connection:
-            await lock_user(connection, user)
+    async with database.transaction() as connection:
+        for user in users:
+            await connection.exec_driver_sql(ADD_USER, (user,))
 
 
 def ask(recorder: Recorder, *news: New) -> list[asyncio.Task[bool]]:

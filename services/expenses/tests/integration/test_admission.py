@@ -112,10 +112,12 @@ async def test_creates_that_wait_for_a_statement_keep_out_creates(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(group_commit, "record_free", gate)
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 60)
     recorder: GroupCommit = app.state.resources.recorder
     waiting = ask(recorder, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
     await asyncio.sleep(2 * SECONDS)
-    assert (await bob.post(PATH, json=DRAFT)).status_code == 503
+    refused = await bob.post(PATH, json=DRAFT)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert (await bob.get(PATH)).status_code == 200  # there are connections for it
     gate.open.set()
     await asyncio.gather(*waiting)

@@ -6,10 +6,9 @@ call group commit: nobody waits for company, and who finds all statements in fli
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from functools import partial
-from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -38,8 +37,8 @@ class GroupCommit:
     """At most IN_FLIGHT statements at a time, and a user in one of them only.
 
     They wait for nobody's lock. Whose row somebody else has goes on in a line of that user's own
-    (`sharing.py`), which alone waits for it. So does everybody of a statement that one of its rows
-    has undone: nobody meets the error of another.
+    (`sharing.py`), which alone waits for it. So does everybody of a shared statement that one of
+    its rows has undone: nobody meets the error of another user.
     """
 
     def __init__(self, direct: Direct) -> None:
@@ -55,11 +54,18 @@ class GroupCommit:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def expected_wait(self) -> float:
-        """Seconds until one more would be sent; 0 if nobody waits."""
-        if not self._waiting:
+        """Seconds until one more would be sent; 0 if that is now."""
+        if self._in_flight < IN_FLIGHT or not (waiting := self._able()):
             return 0.0
-        oldest = time.monotonic() - self._waiting[0].since
-        return max(oldest, len(self._waiting) * self._pace / IN_FLIGHT)
+        longest = time.monotonic() - waiting[0].since
+        return max(longest, len(waiting) * self._pace / IN_FLIGHT)
+
+    def _able(self) -> list[_Waiter]:
+        """Who waits for nothing but a statement."""
+        users = self._users
+        return [
+            each for each in self._waiting if not each.told.done() and each.user_id not in users
+        ]
 
     async def record(self, user_id: UUID, new: New) -> bool:
         """Whether it is recorded now; else it goes the long way, which tells why.
@@ -88,11 +94,10 @@ class GroupCommit:
                 return False
             finally:
                 self._go_on()
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[bool | None] = loop.create_future()
+        told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiter(user_id, new, time.monotonic(), told))
         if self._timer is None:
-            self._timer = loop.call_later(WAIT_SECONDS, self._refuse_late)
+            self._timer = _later(WAIT_SECONDS, self._refuse_late)
         return await told
 
     def _refuse_late(self) -> None:
@@ -104,7 +109,7 @@ class GroupCommit:
         self._waiting = [waiter for waiter in self._waiting if not waiter.told.done()]
         if self._waiting:
             seconds = self._waiting[0].since + WAIT_SECONDS - now
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._refuse_late)
+            self._timer = _later(seconds, self._refuse_late)
 
     def _begin(self, users: Iterable[UUID]) -> None:
         self._in_flight += 1
@@ -132,11 +137,11 @@ class GroupCommit:
 
     def _taken(self) -> list[_Waiter]:
         """Who is next: in the order in which they came, without those who are in flight."""
-        waiting = [waiter for waiter in self._waiting if not waiter.told.done()]
-        able = (waiter for waiter in waiting if waiter.user_id not in self._users)
-        taken = list(islice(able, MOST))
+        taken = self._able()[:MOST]
         gone = set(map(id, taken))
-        self._waiting = [waiter for waiter in waiting if id(waiter) not in gone]
+        self._waiting = [
+            each for each in self._waiting if not each.told.done() and id(each) not in gone
+        ]
         return taken
 
     async def _serve(self, taken: list[_Waiter]) -> None:
@@ -184,6 +189,11 @@ def _refuse(waiters: Iterable[_Waiter], error: Exception) -> None:
     for waiter in waiters:
         if not waiter.told.done():
             waiter.told.set_exception(error)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    """In a context of its own, like all that is of no one request."""
+    return asyncio.get_running_loop().call_later(seconds, call, context=Context())
 
 
 def _refuse_all(waiters: Iterable[_Waiter], _: object) -> None:

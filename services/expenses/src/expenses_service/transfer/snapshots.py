@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.database import TRANSACTION_SECONDS
 from expenses_service.errors import Unavailable
 from expenses_service.expenses.models import Expense
 from expenses_service.resources import Resources
@@ -27,7 +28,8 @@ FIRST_TURN_SECONDS: Final = 1.5
 PIN_SECONDS: Final = 8.0
 PATIENCE_SECONDS: Final = 20.0
 """How long a body that has begun waits for its next part: cut, all of it has to be sent again."""
-FIRST_PAUSE_SECONDS: Final = 0.25  # and twice as long after each attempt in vain
+FIRST_PAUSE_SECONDS: Final = 0.25  # and twice as long after each attempt in vain, up to
+LONGEST_PAUSE_SECONDS: Final = 1.0
 READ_AT_ONCE: Final = 250
 
 Said = TypeVar("Said")
@@ -56,16 +58,15 @@ async def ask(resources: Resources, question: Callable[[AsyncConnection], Awaita
     ends, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
     while True:
         try:
-            async with (
-                resources.downloads.turn(ends - time.monotonic()),
-                resources.database.transaction() as connection,
-            ):
-                return await question(connection)
+            async with resources.downloads.turn(ends - time.monotonic()):
+                seconds = min(ends - time.monotonic(), TRANSACTION_SECONDS)
+                async with resources.database.transaction(seconds=seconds) as connection:
+                    return await question(connection)
         except Unavailable as error:
             if time.monotonic() + pause >= ends:
                 raise TransferCut from error
         await asyncio.sleep(pause)
-        pause *= 2
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 async def pin(connection: AsyncConnection, wanted: Select[UUID, int]) -> Pins:
