@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import asyncpg
 import pytest
 
 from expenses_service.settings import Settings
+from expenses_service.transfer.snapshots import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS
 from tests import postgres
 from tests.expense_calls import ADA, DRAFT, PATH
 from tests.integration.test_process import served
@@ -139,8 +141,10 @@ async def test_when_postgres_stays_away_it_is_cut(
     with service.export("csv") as response:
         response.read(BEGIN)
         async with no_way_to(superuser_url, urls["name"]):
+            began = time.monotonic()
             with pytest.raises(IncompleteRead):
                 response.read()
+        assert time.monotonic() - began > PATIENCE_SECONDS - LONGEST_PAUSE_SECONDS - 0.5
 
 
 async def test_what_was_erased_meanwhile_cuts_it(service: Service, urls: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import select
 
@@ -182,6 +183,23 @@ async def test_who_would_undo_it_is_the_only_one_to_notice(
     assert sent[1:] == [1, 1, 9, 9]
     assert '"reason": "23505", "rows": 9' in capsys.readouterr().out
     assert await differences(database) == AGREED
+
+
+async def test_what_came_in_just_then_undoes_it_once(
+    group: GroupCommit, instead: Callable[[Statement], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes: list[int] = []
+
+    async def undone(direct: Direct, rows: Sequence[Sent]) -> Outcome:
+        sizes.append(len(rows))
+        if sizes.count(7) == 1:
+            raise asyncpg.UniqueViolationError
+        return await record_free(direct, rows)
+
+    instead(undone)
+    assert all(await asyncio.gather(*ask(group, *((user, new()) for user in USERS[:9]))))
+    assert sizes == [1, 1, 7, 7]
+    assert "group_commit_undone" not in capsys.readouterr().out
 
 
 async def test_an_error_that_nobody_expected_is_logged_and_met_by_nobody_else(

@@ -53,7 +53,7 @@ async def ask(resources: Resources, question: Callable[[AsyncConnection], Awaita
     """What Postgres says, for the next part of a body that has begun.
 
     The question, which only reads what never changes, is put again for PATIENCE_SECONDS while
-    Postgres is away, hangs or fails over. Raises TransferCut after that.
+    Postgres is away or hangs. Raises TransferCut after that.
     """
     ends, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
     while True:
