@@ -162,8 +162,10 @@ async def test_every_planned_route_answers_as_the_framework(sides: tuple[Side, S
 
 @pytest.mark.parametrize("path", [f"{AUTH}/login", f"{AUTH}/register"])
 async def test_who_finds_the_line_full_is_refused_alike(
-    sides: tuple[Side, Side], path: str
+    sides: tuple[Side, Side], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each of fourteen is held for a moment: the line must not run out of patience before them."""
+    monkeypatch.setattr("auth_service.accounts.passwords.WAIT_SECONDS", 60.0)
     gate = threading.Event()
     at_work = []
     for side in sides:
