@@ -165,10 +165,17 @@ def is_ours(pid: int, data: Path) -> bool:
 
 def runs(data: Path, name: str) -> int | None:
     """The process that is the part `name` of the stack on `data`, if it runs."""
-    file = data / f"run/{name}.pid"
-    text = file.read_text().strip() if file.exists() else ""
+    text = written(data / f"run/{name}.pid").strip()
     alive = text.isdigit() and _began(int(text)) is not None and is_ours(int(text), data)
     return int(text) if alive else None
+
+
+def written(file: Path) -> str:
+    """What is in it; nothing when it is not there."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def stands_still(pid: int) -> bool:

@@ -93,11 +93,10 @@ def _back(stack: Stack, service: str, name: str, failure: Exception) -> None:
 def _watch(stack: Stack, name: str, seconds: float) -> None:
     """Wait; all along it has to be alive and ready. Raises Failure."""
     end = time.monotonic() + seconds
-    while not (trouble := stack.trouble(name)):
-        if time.monotonic() > end:
-            return
+    while time.monotonic() < end:
+        if stack.trouble(name) and (trouble := stack.trouble(name)):  # one answer may come late
+            raise Failure(trouble)
         time.sleep(0.2)
-    raise Failure(trouble)
 
 
 def main() -> int:

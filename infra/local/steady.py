@@ -18,7 +18,7 @@ from typing import Self
 from infra.demo.seed import Client
 
 CLIENTS = 8
-RATE = 200.0
+RATE = 100.0
 PATIENCE_SECONDS = 30.0  # to make up for what was held up, while more falls due
 PROMISED_SECONDS = 5.0  # in which every request is answered, so that none of them is longer
 PERSON = {"email": "ada@example.com", "password": "plums, velvet and 42 orbits"}

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from infra.local import checks
-from infra.local.checks import Check, Result
+from infra.local.checks import LIMIT_SECONDS, Check, Result
 
 TELLS_WHERE = """
 import pathlib, time
@@ -47,13 +47,14 @@ def test_a_check_passes_or_fails_by_its_status(folder: Path, capfd: pytest.Captu
 def test_a_check_that_hangs_is_interrupted_and_says_where_it_was(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = SimpleNamespace(sleep=time.sleep, monotonic=lambda: 1600.1 * (folder / "begun").exists())
+    late = LIMIT_SECONDS + 1
+    clock = SimpleNamespace(sleep=time.sleep, monotonic=lambda: late * (folder / "begun").exists())
     monkeypatch.setattr(checks, "time", clock)  # it passes as soon as what hangs has begun
     result = run(folder, "hang")
     said = capfd.readouterr().out
     assert not result.passed
     assert "was in the middle of it" in said
-    assert result.last_line == "Interrupted: not done after 1600 s."
+    assert result.last_line == f"Interrupted: not done after {LIMIT_SECONDS:.0f} s."
 
 
 def test_stopped_from_outside_what_runs_is_interrupted_and_the_rest_is_not_begun(

@@ -16,6 +16,7 @@ from infra.demo.seed import Client
 from infra.local import bootstrap
 from infra.local.page import DEMO_EMAIL, DEMO_PASSWORD
 from infra.local.parts import ORDER, answers
+from infra.local.process import written
 from infra.local.stack import SERVICES
 from infra.local.tests.runs import ANSWER_SECONDS, Run, typed
 
@@ -159,7 +160,7 @@ def kill(run: Run, part: str) -> None:
     os.kill(int(before), signal.SIGKILL)
     assert run.process is not None
     deadline = time.monotonic() + ANSWER_SECONDS
-    while run.process.poll() is None and (not file.exists() or file.read_text() in {"", before}):
+    while run.process.poll() is None and written(file) in {"", before}:
         assert time.monotonic() < deadline, f"{part} was not started again"
         time.sleep(0.05)
 
