@@ -40,13 +40,7 @@ async def test_an_address_has_twenty_failures_whatever_it_says_of_itself(
             assert answer.headers["ratelimit-policy"] == '"address";q=20;w=600'
 
 
-async def test_at_once_they_are_no_more(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However slow the machine is: nobody is refused for lack of time."""
-    redis = ("sessions.repository.ANSWER", "sessions.repository.TOGETHER")
-    for limit in ("deadline.REQUEST", "accounts.passwords.WAIT", "database.CHECKOUT", *redis):
-        monkeypatch.setattr(f"auth_service.{limit}_SECONDS", 60.0)
+async def test_at_once_they_are_no_more(settings: Settings) -> None:
     async with limited(settings, password_waiting=1000) as app, client_of(app) as client:
         forms = [WRONG | {"email": f"person-{number}@example.com"} for number in range(200)]
         answers = await asyncio.gather(*(login(client, form) for form in forms))
@@ -113,12 +107,8 @@ async def test_one_customer_of_ipv6_is_one_address(settings: Settings) -> None:
                     assert (await login(client, form)).status_code == expected, address
 
 
-async def test_who_waits_for_a_turn_is_not_counted_yet(
-    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis_url: str) -> None:
     """Blocked clients take no place in the line, and those in it are counted when they try."""
-    for limit in ("deadline.REQUEST", "accounts.passwords.WAIT"):  # it may take its time
-        monkeypatch.setattr(f"auth_service.{limit}_SECONDS", 60.0)
     few = {"throttle_address_failures": 1, "password_threads": 1, "password_waiting": 3}
     form = WRONG | {"email": "bob@example.com"}
     gate = threading.Event()

@@ -38,7 +38,7 @@ async def test_an_account_is_guessed_at_slower_and_slower_and_never_locked(
 async def test_a_disabled_account_does_not_tell_the_right_password(
     settings: Settings, urls: dict[str, str]
 ) -> None:
-    async with limited(settings) as app, client_of(app) as client:
+    async with limited(settings) as app, client_of(app) as client, clocked(app):
         assert (await register(client, ADA["email"])).status_code == 201
         await servers.execute(urls["owner"], "UPDATE users SET disabled_at = now()")
         for _ in range(5):
@@ -47,7 +47,12 @@ async def test_a_disabled_account_does_not_tell_the_right_password(
 
 
 async def test_a_stranger_does_not_lock_the_owner_out(settings: Settings) -> None:
-    async with limited(settings) as app, client_of(app) as owner, client_of(app) as stranger:
+    async with (
+        limited(settings) as app,
+        client_of(app) as owner,
+        client_of(app) as stranger,
+        clocked(app),
+    ):
         await sign_in(owner, ADA["email"])
         for _ in range(5):
             await login(stranger, WRONG)
@@ -81,7 +86,7 @@ async def test_a_known_device_has_a_count_of_its_own(settings: Settings) -> None
 
 
 async def test_asking_for_the_password_once_more_counts_too(settings: Settings) -> None:
-    async with limited(settings) as app, client_of(app) as client:
+    async with limited(settings) as app, client_of(app) as client, clocked(app):
         await sign_in(client, ADA["email"])
         for _ in range(5):
             change = {"current_password": "not it", "new_password": "a walk in the park, 1987"}

@@ -24,12 +24,6 @@ async def twin(app: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
         yield twin
 
 
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tested here is not what happens while Postgres takes its time."""
-    monkeypatch.setattr("auth_service.keys.service.PATIENCE_SECONDS", 20.0)
-
-
 async def rotate(app: FastAPI, owner_url: str) -> None:
     await passes(owner_url, 15)
     await app.state.resources.keys.rotate()

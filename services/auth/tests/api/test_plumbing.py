@@ -40,7 +40,7 @@ async def test_with_all_connections_in_use_it_is_ready(
     database: Database = app.state.resources.database
     async with AsyncExitStack() as held:
         for _ in range(POOL_SIZE):
-            await held.enter_async_context(database.transaction())
+            await held.enter_async_context(database.transaction(seconds=60))
         assert (await anonymous.get("/readyz")).status_code == 200
         with pytest.raises(Unavailable) as refused:
             async with database.transaction():

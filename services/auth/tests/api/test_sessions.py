@@ -209,8 +209,9 @@ def own_redis() -> Iterator[Valkey]:
 
 
 async def test_without_redis_signing_in_waits_and_signing_out_works(
-    settings: Settings, own_redis: Valkey
+    settings: Settings, own_redis: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.undo()
     alone = settings.model_copy(update={"redis_url": own_redis.url})
     form = {"email": "ada@example.com", "password": PASSWORD}
     async with started(alone) as app, client_of(app) as client:

@@ -1,0 +1,20 @@
+"""What these tests are about is not what happens while a server or the machine takes its time."""
+
+import pytest
+
+LIMITS = (
+    "accounts.passwords.WAIT",
+    "database.CHECKOUT",
+    "deadline.REQUEST",
+    "sessions.repository.ANSWER",
+    "sessions.repository.CONNECT",
+    "sessions.repository.TOGETHER",
+)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`monkeypatch.undo()` gives the limits of production back."""
+    monkeypatch.setattr("auth_service.keys.service.PATIENCE_SECONDS", 20.0)
+    for limit in LIMITS:
+        monkeypatch.setattr(f"auth_service.{limit}_SECONDS", 60.0)
