@@ -22,7 +22,7 @@ async def started(settings: Settings) -> AsyncIterator[FastAPI]:
     """An application whose keys are there."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await _is_ready(app):  # noqa: ASYNC110 - readiness is asked, not announced
                 await asyncio.sleep(0.005)
         yield app

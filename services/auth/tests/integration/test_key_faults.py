@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
+import asyncpg
 import pytest
 
 from auth_service.database import Database
@@ -13,7 +14,7 @@ from auth_service.errors import Unavailable
 from auth_service.keys import rules, tokens
 from auth_service.keys.errors import InvalidToken, KeysUnavailable
 from auth_service.keys.models import SigningKey
-from auth_service.keys.repository import lock_keys
+from auth_service.keys.repository import LOCK
 from auth_service.keys.service import KeyStore
 from tests import postgres
 from tests.keys import passes
@@ -129,13 +130,15 @@ async def test_a_postgres_that_hangs_costs_a_second(
 
 
 async def test_a_lock_that_another_holds_delays_a_rotation_and_no_more(
-    store: KeyStore, own_database: Database, own_urls: dict[str, str]
+    store: KeyStore, own_urls: dict[str, str]
 ) -> None:
     await passes(own_urls["owner"], 60)
-    async with own_database.transaction() as connection:
-        await lock_keys(connection)
+    other = await asyncpg.connect(own_urls["owner"])
+    async with other.transaction():
+        await other.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         with pytest.raises(Unavailable):
             await store.rotate()
         assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
         assert len(await store.published()) == 2
+    await other.close()
     assert (await store.rotate()).old_kid

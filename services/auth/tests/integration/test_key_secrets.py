@@ -16,6 +16,18 @@ ACCESS, PUBLISHED = "at+jwt", 15
 pytestmark = pytest.mark.usefixtures("no_keys")
 
 
+async def is_found_out(store: KeyStore) -> None:
+    """As soon as the store has read the keys, it is not ready for that reason."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await store.ready()
+            except KeysUnavailable as error:
+                if error.cause == "signing keys: KeyEncryptionKeyWrong":
+                    return
+            await asyncio.sleep(0.01)
+
+
 async def test_another_secret_does_not_open_the_keys(
     database: Database, urls: dict[str, str]
 ) -> None:
@@ -26,9 +38,7 @@ async def test_another_secret_does_not_open_the_keys(
     with pytest.raises(KeyEncryptionKeyWrong):
         await store.load()
     await store.start()
-    await asyncio.sleep(0.2)
-    with pytest.raises(KeysUnavailable):
-        await store.ready()
+    await is_found_out(store)
     await store.close()
     assert len(await rows(urls["owner"])) == 1
 
@@ -42,9 +52,7 @@ async def test_a_successor_under_another_secret_is_told_before_it_signs(
         now = (await repository.read_keys(connection)).now
         await repository.insert_key(connection, rules.make(b"l" * 32), "next", now)
     await store.start()
-    await asyncio.sleep(0.2)
-    with pytest.raises(KeysUnavailable):
-        await store.ready()
+    await is_found_out(store)
     assert await store.verify(await store.sign(ACCESS, {"a": 1}), ACCESS) == {"a": 1}
     await store.close()
 

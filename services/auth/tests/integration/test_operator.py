@@ -108,7 +108,7 @@ async def test_stopped_while_it_waits_it_has_changed_nothing(
 
 
 async def test_two_at_once_rotate_once(settings: Settings, urls: dict[str, str]) -> None:
-    await first_keys(settings, urls["owner"], 5)  # ten seconds, in which both have begun
+    await first_keys(settings, urls["owner"], 0)  # fifteen seconds, in which both have begun
     one, other = await asyncio.gather(*(operate(settings, "keys-rotate") for _ in range(2)))
     assert one[0] == other[0] == 0
     assert one[1].splitlines()[-2:] == other[1].splitlines()[-2:]

@@ -45,7 +45,7 @@ def status(url: str) -> int:
 
 
 def wait_for(url: str, wanted: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while status(url) != wanted:
         assert time.monotonic() < deadline, status(url)
         time.sleep(0.02)
@@ -95,7 +95,7 @@ def test_an_origin_on_plain_http_is_refused(settings: Settings) -> None:
 
 
 def test_at_sigterm_it_is_first_unready_then_gone(settings: Settings) -> None:
-    with served(settings, AUTH_DRAIN_SECONDS="1.5") as (process, url):
+    with served(settings, AUTH_DRAIN_SECONDS="5") as (process, url):
         process.send_signal(signal.SIGTERM)
         wait_for(f"{url}/readyz", 503)
         assert status(f"{url}/livez") == 200

@@ -165,13 +165,19 @@ async def test_while_the_collector_takes_nothing_no_span_is_made_for_it(
             await asyncio.sleep(0.1)
             return len(collector.bodies) > before
 
-        async def until_they_come(*, come: bool = True) -> None:
+        async def until_they_come() -> None:
             async with asyncio.timeout(20):
-                while await spans_come() is not come:
+                while not await spans_come():
                     pass
 
+        async def until_none_is_under_way() -> None:
+            silent = 0
+            async with asyncio.timeout(20):
+                while silent < 3:
+                    silent = 0 if await spans_come() else silent + 1
+
         await until_they_come()
-        await until_they_come(come=False)  # and those that were under way have come
+        await until_none_is_under_way()
         assert not await spans_come()
         collector.status = 200
         now += PAUSE_SECONDS

@@ -16,6 +16,12 @@ def pool(threads: int = 1, waiting: int = 1) -> PasswordPool:
     return PasswordPool(time_cost=1, memory_kib=8, threads=threads, waiting=waiting)
 
 
+@pytest.fixture
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody leaves the line because a thread, which is nice, has no core for a while."""
+    monkeypatch.setattr("auth_service.accounts.passwords.WAIT_SECONDS", 60.0)
+
+
 async def test_a_password_is_recognised() -> None:
     passwords = pool()
     encoded = await passwords.hash("one two three four")
@@ -49,7 +55,10 @@ async def test_beyond_those_at_work_and_in_line_is_busy() -> None:
     await passwords.close()
 
 
-async def test_who_finds_no_place_has_one_when_it_is_free_a_moment_later() -> None:
+async def test_who_finds_no_place_has_one_when_it_is_free_a_moment_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auth_service.accounts.passwords.HELD_SECONDS", 2.0)
     passwords = pool(threads=1, waiting=1)
     gate = threading.Event()
     at_work = [asyncio.create_task(passwords.run(gate.wait)) for _ in range(2)]
@@ -86,6 +95,7 @@ async def test_at_most_so_many_are_held(monkeypatch: pytest.MonkeyPatch) -> None
     await passwords.close()
 
 
+@pytest.mark.usefixtures("_patience")
 async def test_a_thread_goes_on_without_the_event_loop() -> None:
     """As many as there are threads are at hand, and begin though the loop has no time."""
     passwords = pool(threads=2, waiting=3)
@@ -99,8 +109,8 @@ async def test_a_thread_goes_on_without_the_event_loop() -> None:
     after = [asyncio.create_task(passwords.run(begin)) for _ in range(3)]
     await asyncio.sleep(0.05)
     try:
-        both.wait(1)
-        assert [began.acquire(timeout=1) for _ in range(2)] == [True, True]
+        both.wait(20)
+        assert [began.acquire(timeout=20) for _ in range(2)] == [True, True]
     finally:
         gate.set()
     await asyncio.gather(*at_work, *after)
@@ -115,6 +125,7 @@ async def test_the_event_loop_goes_first() -> None:
     await passwords.close()
 
 
+@pytest.mark.usefixtures("_patience")
 async def test_who_leaves_the_line_leaves_the_place() -> None:
     passwords = pool(threads=1, waiting=2)
     gate = threading.Event()
