@@ -23,7 +23,7 @@ class Watched(Stack):
     address: str
 
     def text(self) -> str:
-        return PROBE.get(f"http://{self.address}/metrics").text
+        return PROBE.get(f"http://{self.address}/metrics", timeout=15).text
 
     def told(self, name: str, **labels: str) -> dict[str, float]:
         """Of a metric's series with these labels: the value, by what sets it apart from the others."""
@@ -93,7 +93,7 @@ def test_an_operator_may_have_it_otherwise(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     settings = {"GATEWAY_METRICS_ADDRESS": address, "GOGC": "50", "GOMEMLIMIT": "1GiB"}
     with contextmanager(run_stack)(tmp_path, **settings):
-        told = of_go(PROBE.get(f"http://{address}/metrics").text)
+        told = of_go(PROBE.get(f"http://{address}/metrics", timeout=15).text)
     assert told == {"gogc_percent": 50, "gomemlimit_bytes": 1024**3}
 
 

@@ -70,14 +70,13 @@ async def control(scope: Scope, send: Send) -> None:
     await reply_json(send, 200, {"seen": seen, "exchanges": exchanges, "connections": len(connections), **state})
 
 
-async def body_length(receive: Receive, limit: int | None = None) -> int:
-    """Count the body's bytes; stop as soon as there are more than `limit`."""
-    state["received"] = 0
+async def body_length(receive: Receive) -> int:
+    length = 0
     while True:
         message = await receive()
-        state["received"] += len(message.get("body", b""))
-        if not message.get("more_body") or (limit and state["received"] > limit):
-            return state["received"]
+        length += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return length
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,11 +117,17 @@ async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def take_import(scope: Scope, receive: Receive, send: Send) -> None:
-    length = await body_length(receive, IMPORT_LIMIT)
-    if length > IMPORT_LIMIT:
+    """Stop reading as soon as there is more than the limit; `/control` tells how much there is by now."""
+    state["received"] = 0
+    more = True
+    while more and state["received"] <= IMPORT_LIMIT:
+        message = await receive()
+        state["received"] += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    if state["received"] > IMPORT_LIMIT:
         await problem(scope, send, 413, "own", scope["path"])
     else:
-        await reply_json(send, 200, {"created": length})
+        await reply_json(send, 200, {"created": state["received"]})
 
 
 async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
