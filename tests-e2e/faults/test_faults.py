@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, eventually, new_client, problem
+from actors import AUTH, EXPENSES, LUNCH, PASSWORD, Person, eventually, in_time, new_client, problem
 from faults.breakage import Fault, an_empty_postgres, during, hung, killed, stopped
 from infra.local.stack import Stack
 
@@ -17,11 +17,26 @@ MOST_SECONDS = 5.0
 
 
 def within_bounds(call: Callable[[], httpx.Response]) -> httpx.Response:
-    """The answer, which must come within five seconds."""
-    started = time.monotonic()
-    answer = call()
-    assert time.monotonic() - started < MOST_SECONDS
-    return answer
+    """The answer, which must come within five seconds, or twice in a row after that."""
+    answers = []
+
+    def seconds() -> float:
+        started = time.monotonic()
+        answers.append(call())
+        return time.monotonic() - started
+
+    in_time(seconds, MOST_SECONDS)
+    return answers[-1]
+
+
+def assert_refused(answer: httpx.Response, fault: Fault) -> None:
+    """A service says so itself; who waits for one that hangs may hear it from the gateway."""
+    if fault is hung and answer.status_code == 504:
+        problem(answer, 504, "gateway_timeout")
+    else:
+        problem(answer, 503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+    assert "set-cookie" not in answer.headers
 
 
 def services(stack: Stack) -> set[int]:
@@ -69,12 +84,9 @@ def test_without_the_sessions_people_can_work_and_sign_out(
     form = {"email": ada.email, "password": PASSWORD}
     with during(fault, stack, "sessions"):
         login = within_bounds(lambda: new_client(stack.base_url).post(f"{AUTH}/login", json=form))
-        problem(login, 503, "unavailable")
         refresh = within_bounds(lambda: ada.client.post(f"{AUTH}/refresh"))
-        problem(refresh, 503, "unavailable")
         for answer in (login, refresh):
-            assert "set-cookie" not in answer.headers
-            assert int(answer.headers["retry-after"]) > 0
+            assert_refused(answer, fault)
         assert len(ada.list()) == 1
         assert ada.client.get(f"{AUTH}/me").status_code == 200
         script = bob.script()
@@ -112,10 +124,7 @@ def test_without_postgres_everything_says_so_and_heals(stack: Stack, ada: Person
                     f"{AUTH}/login", json={"email": ada.email, "password": PASSWORD}
                 ),
             ):
-                answer = within_bounds(call)
-                problem(answer, 503, "unavailable")
-                assert int(answer.headers["retry-after"]) > 0
-                assert "set-cookie" not in answer.headers
+                assert_refused(within_bounds(call), fault)
         assert new_client(stack.place.url("auth")).get("/livez").status_code == 200
     eventually(lambda: ada.client.get(EXPENSES).status_code == 200)
     eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)
