@@ -21,6 +21,7 @@ from expenses_service.settings import Settings
 from tests import postgres as servers
 from tests.declared import DeclaredTransport
 from tests.jwks_server import JwksServer
+from tests.patience import LONG, be_patient
 from tests.tokens import SigningKey, access_claims, key_set, user_id
 from tests.valkey import Valkey
 
@@ -31,6 +32,14 @@ hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tests of the limits themselves know them."""
+    if "impatient" not in request.keywords:
+        be_patient(monkeypatch.setitem)
+        monkeypatch.setattr("expenses_service.cache.repository.TIMEOUT_SECONDS", LONG)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,7 +114,8 @@ class Postgres:
     def signal(self, number: signal.Signals) -> None:
         """SIGSTOP hangs all of it, SIGCONT lets it go on."""
         for pid in self.pids():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(pid, number)
 
     def stop(self) -> None:
         """Stop it in good order; `start` starts it again with the same data."""

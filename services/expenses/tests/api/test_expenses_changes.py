@@ -108,6 +108,7 @@ async def test_of_creates_with_one_external_id_one_wins(ada: httpx.AsyncClient) 
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
 
 
+@pytest.mark.impatient
 async def test_a_writer_that_waits_for_too_long_is_told_to_come_back(
     ada: httpx.AsyncClient, database: Database
 ) -> None:

@@ -59,6 +59,7 @@ async def test_a_server_that_restarts_is_used_again_at_once(
     await in_time(restarts, 5)
 
 
+@pytest.mark.impatient
 async def test_a_server_that_hangs_costs_less_than_five_seconds(
     server: servers.Postgres, own_database: Database
 ) -> None:
@@ -76,6 +77,7 @@ async def test_a_server_that_hangs_costs_less_than_five_seconds(
     await in_time(hangs, 5)
 
 
+@pytest.mark.impatient
 async def test_what_a_connection_took_to_begin_is_taken_off_the_rest(
     server: servers.Postgres,
 ) -> None:
@@ -103,7 +105,11 @@ async def sleeps(database: Database) -> None:
         await connection.execute(text("SELECT pg_sleep(8)"))
 
 
-async def test_a_full_pool_is_unavailable(own_database: Database) -> None:
+@pytest.mark.impatient
+async def test_a_full_pool_is_unavailable(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expenses_service.database.CHECKOUT_SECONDS", 60.0)
     async with AsyncExitStack() as held:
         for _ in range(4):
             await held.enter_async_context(own_database.transaction(seconds=60))
@@ -113,6 +119,7 @@ async def test_a_full_pool_is_unavailable(own_database: Database) -> None:
     assert await answer(own_database) == 42
 
 
+@pytest.mark.impatient
 async def test_a_server_that_does_not_answer_is_another_cause(server: servers.Postgres) -> None:
     async with relayed(server.url, seconds=30) as url:
         database = Database(url, None, pool_size=1)

@@ -140,6 +140,7 @@ async def test_a_connection_that_has_heard_last_words_is_given_up(server: server
     await database.close()
 
 
+@pytest.mark.impatient
 async def test_a_server_that_hangs_costs_less_than_five_seconds(
     server: servers.Postgres, direct: Direct
 ) -> None:

@@ -84,16 +84,23 @@ async def service(
 
 
 async def test_a_reader_that_stops_holds_nothing_and_gets_one_moment(
-    service: Service, urls: dict[str, str]
+    service: Service, urls: dict[str, str], superuser_url: str
 ) -> None:
+    connection = await asyncpg.connect(superuser_url)
+
+    async def nobody_is_in_a_transaction() -> bool:
+        under_way = (
+            "SELECT count(*) FROM pg_stat_activity WHERE xact_start < now()"
+            " AND datname = $1 AND backend_type = 'client backend'"
+        )
+        return not await connection.fetchval(under_way, urls["name"])
+
     with service.export() as response:
         before = response.read()
     last = [json.loads(line) for line in before.splitlines()[-2:]]
     with service.export() as response:
         begin = response.read(BEGIN)
-        connection = await asyncpg.connect(urls["owner"])
-        held = "SELECT count(*) FROM pg_stat_activity WHERE xact_start < now() AND pid <> $1"
-        assert await connection.fetchval(held, connection.get_server_pid()) == 0
+        await until(nobody_is_in_a_transaction)
         await connection.close()
         service.call("PATCH", f"{PATH}/{last[0]['id']}", {"notes": "changed"})
         service.call("DELETE", f"{PATH}/{last[1]['id']}")

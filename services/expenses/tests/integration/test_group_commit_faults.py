@@ -83,10 +83,10 @@ async def test_who_waits_too_long_is_refused_while_others_are_on_their_way(
 ) -> None:
     gate = Gate()
     instead(gate)
-    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 2)
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 5)
     first = ask(group, *((user, new()) for user in USERS[:IN_FLIGHT]))
     early = ask(group, *((user, new()) for user in USERS[IN_FLIGHT:6]))
-    await asyncio.sleep(1)
+    await asyncio.sleep(3)
     late = ask(group, *((user, new()) for user in USERS[6:8]))
     outcomes = await asyncio.gather(*early, return_exceptions=True)
     assert [type(each) for each in outcomes] == [Unavailable] * len(early)
@@ -117,7 +117,7 @@ async def test_what_one_more_would_wait_is_told_by_the_pace_and_by_who_waits_lon
     assert group.expected_wait() == 0
     waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 8]))
     await asyncio.sleep(0)
-    assert 0.1 * 8 / IN_FLIGHT <= group.expected_wait() < 3
+    assert 0.1 * 8 / IN_FLIGHT <= group.expected_wait() < 60
     for task in waiting[IN_FLIGHT + 1 :]:
         task.cancel()
     gate.open.set()
@@ -127,7 +127,7 @@ async def test_what_one_more_would_wait_is_told_by_the_pace_and_by_who_waits_lon
     waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
     await asyncio.sleep(0)
     await asyncio.sleep(0.5)
-    assert 0.4 <= group.expected_wait() < 3
+    assert 0.4 <= group.expected_wait() < 60
     gate.open.set()
     assert all(await asyncio.gather(*waiting))
 

@@ -207,6 +207,7 @@ async def test_a_request_before_the_first_answer_waits_for_it(server: JwksServer
         assert await early is not None
 
 
+@pytest.mark.impatient
 async def test_an_answer_that_never_comes_is_given_up(server: JwksServer) -> None:
     server.delay.clear()
 

@@ -21,8 +21,7 @@ import httpx
 import pytest
 
 from expenses_service.settings import Settings
-from tests.integration.test_process import COMMAND, served
-from tests.postgres import ROOT
+from tests.integration.test_process import PATIENT, served
 from tests.tokens import SigningKey, access_claims, user_id
 from tests.valkey import Valkey
 
@@ -34,7 +33,7 @@ WRITES = 1 / 20
 """For each read."""
 MOST = 12
 """Live expenses of a user; then some are deleted."""
-UNCONFIRMED = [sys.executable, str(ROOT / "tests/integration/unconfirmed.py")]
+UNCONFIRMED = [sys.executable, "-m", "tests.integration.unconfirmed"]
 
 PATH = "/api/v1/expenses"
 LISTS = [f"{PATH}?limit=200", f"{PATH}?limit=200&sort=created_at&include=total"]
@@ -152,7 +151,7 @@ def valkey() -> Iterator[Valkey]:
 
 @asynccontextmanager
 async def people(
-    settings: Settings, valkey: Valkey, signing_key: SigningKey, command: Sequence[str] = COMMAND
+    settings: Settings, valkey: Valkey, signing_key: SigningKey, command: Sequence[str] = PATIENT
 ) -> AsyncIterator[list[Person]]:
     """Of two processes of the service."""
     own = settings.model_copy(update={"cache_url": valkey.url, "cache_password_file": None})

@@ -21,6 +21,7 @@ from tests.postgres import ROOT
 from tests.valkey import free_port
 
 COMMAND = [sys.executable, "-m", "expenses_service"]
+PATIENT = [sys.executable, "-m", "tests.patient"]
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -44,7 +45,7 @@ def status(url: str) -> int:
 
 
 def wait_for(url: str, wanted: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while status(url) != wanted:
         assert time.monotonic() < deadline, status(url)
         time.sleep(0.02)
@@ -58,6 +59,7 @@ def served(
     process = subprocess.Popen(
         command,
         env=environment(settings, PORT=str(port), **more),
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -96,7 +98,7 @@ def test_an_origin_on_plain_http_is_refused(settings: Settings) -> None:
 
 
 def test_at_sigterm_it_is_first_unready_then_gone(settings: Settings) -> None:
-    with served(settings, EXPENSES_DRAIN_SECONDS="1.5") as (process, url):
+    with served(settings, EXPENSES_DRAIN_SECONDS="5") as (process, url):
         process.send_signal(signal.SIGTERM)
         wait_for(f"{url}/readyz", 503)
         assert status(f"{url}/livez") == 200

@@ -49,6 +49,7 @@ async def test_with_all_connections_in_use_it_is_ready(app: FastAPI) -> None:
         assert await failing(client) == []
 
 
+@pytest.mark.impatient
 async def test_a_server_that_is_away_or_hangs_is_named_in_time(
     app: FastAPI, server: servers.Postgres
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 
+import pytest
 import uvloop
 
 from expenses_service.cache.repository import ReplyStore, connect
@@ -61,6 +62,7 @@ async def test_started_anew_it_is_used_at_once(
     await stored(valkey, 1)
 
 
+@pytest.mark.impatient
 async def test_hung_it_costs_a_quarter_second_once_and_heals(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:

@@ -35,7 +35,8 @@ async def test_a_revoked_token_is_refused_by_the_service(
         async with serving(settings, server.url) as app, client_of(app, token) as client:
             assert (await client.get("/api/v1/expenses")).status_code == 200
             server.body = revocation_list(signing_key, **LISTED)
-            await until(lambda: bool(app.state.resources.revocations.list.sessions))
+            held = app.state.resources.revocations
+            await until(lambda: held.list is not None and bool(held.list.sessions))
             answer = await client.get("/api/v1/expenses")
             assert (answer.status_code, answer.json()["code"]) == (401, "session_revoked")
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -81,6 +82,8 @@ async def test_serves_without_a_list_and_says_so(
         async with serving(settings, url) as app, client_of(app, token) as client:
             assert (await client.get("/api/v1/expenses")).status_code == 200
             assert (await client.get("/readyz")).status_code == 200
+            held = app.state.resources.revocations
+            await until(lambda: not polled or held.polls["status"] >= 1)
             metrics = (await client.get("/metrics")).text
     assert "revocation_list_held 0.0" in metrics
     assert "revocation_list_entries 0.0" in metrics

@@ -1,7 +1,6 @@
 """Writes that share a statement, on a Postgres that is killed."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Iterator
 
@@ -53,8 +52,7 @@ async def test_a_server_that_is_killed_keeps_what_was_acknowledged(
 
         writers = [asyncio.create_task(write(n)) for n in range(12)]
         await until(lambda: len(acknowledged) >= 60)
-        for pid in server.pids():
-            os.kill(pid, signal.SIGKILL)
+        server.signal(signal.SIGKILL)
         await asyncio.gather(*writers)
         assert refused == 12
         server.stop()

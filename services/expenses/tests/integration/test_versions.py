@@ -95,7 +95,7 @@ async def shaken(server: servers.Postgres) -> AsyncIterator[VersionReader]:
     for table in ("user_state (user_id uuid, seq bigint)", "data_epoch (base bigint)"):
         await servers.execute(server.url, f"CREATE TABLE IF NOT EXISTS {table}")
     database = Database(server.url, None)
-    reader = VersionReader(database.connect, seconds=0.5)
+    reader = VersionReader(database.connect)
     assert await reader.read(ADA) == 0
     yield reader
     await reader.close()
@@ -116,6 +116,7 @@ async def test_a_server_that_hangs_is_waited_for_twice_at_most(
     server: servers.Postgres, shaken: VersionReader
 ) -> None:
     async def hangs() -> float:
+        patience, shaken._seconds = shaken._seconds, 0.5  # noqa: SLF001 - not of the set-up
         server.signal(signal.SIGSTOP)
         try:
             began = time.monotonic()
@@ -125,6 +126,7 @@ async def test_a_server_that_hangs_is_waited_for_twice_at_most(
             seconds = time.monotonic() - began
         finally:
             server.signal(signal.SIGCONT)
+            shaken._seconds = patience  # noqa: SLF001 - the same
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2
         assert await shaken.read(ADA) == 0
         return seconds

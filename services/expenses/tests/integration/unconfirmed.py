@@ -6,12 +6,14 @@ For the control of test_never_stale: its replies come from the cache when they a
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from operator import setitem
 from typing import Any
 from uuid import UUID
 
 from expenses_service.__main__ import main
 from expenses_service.changes import repository
 from expenses_service.changes.versions import VersionReader
+from tests.patience import be_patient
 
 SELDOM = 20
 
@@ -32,6 +34,7 @@ def seldom(confirmed: Confirm) -> Confirm:
     return unconfirmed
 
 
+be_patient(setitem)
 unconfirmed = seldom(repository.data_version)
 for name, module in list(sys.modules.items()):
     if name.startswith("expenses_service") and hasattr(module, "data_version"):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from expenses_service.app import create_app
 from expenses_service.database import Database
 from expenses_service.settings import Settings
-from tests.integration.test_process import served
+from tests.integration.test_process import PATIENT, served
 from tests.ledger import AGREED, differences
 from tests.model.player import Person, Player
 from tests.model.versions import agree
@@ -58,7 +58,8 @@ def set_up(settings: Settings, owner_url: str, signing_key: SigningKey) -> Itera
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
         quiet = {"EXPENSES_LOG_LEVEL": "error"}  # nobody reads the pipe
-        urls = [stack.enter_context(served(settings, **quiet))[1] for _ in range(INSTANCES)]
+        serving = [served(settings, PATIENT, **quiet) for _ in range(INSTANCES)]
+        urls = [stack.enter_context(each)[1] for each in serving]
         database = Database(settings.database_url, settings.database_password())
         web = Web(urls, create_app(settings).openapi())
         try:
