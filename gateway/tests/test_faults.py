@@ -75,6 +75,8 @@ def test_a_killed_service_is_told_by_the_other_and_heals(own_stack: Stack, servi
 @pytest.mark.parametrize("path", ["/api/v1/expenses", "/api/v1/expenses/bulk", "/api/v1/expenses/import"])
 def test_a_service_that_is_not_ready_gets_nothing(own_stack: Stack, path: str) -> None:
     def tried() -> bool:
+        own_stack.expenses.control(ready=1)
+        seconds_until(own_stack, path, 200, "POST")
         own_stack.expenses.control(ready=0)
         gone = seconds_until(own_stack, path, 503, "POST")
         before = own_stack.expenses.seen()

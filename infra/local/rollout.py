@@ -91,12 +91,13 @@ def _back(stack: Stack, service: str, name: str, failure: Exception) -> None:
 
 
 def _watch(stack: Stack, name: str, seconds: float) -> None:
-    """Wait; all along it has to be alive and ready. Raises Failure."""
+    """Wait; it has to be alive and ready all along, but for one answer that is late. Raises Failure."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if stack.trouble(name) and (trouble := stack.trouble(name)):  # one answer may come late
-            raise Failure(trouble)
+    while not (stack.trouble(name) and (trouble := stack.trouble(name))):
+        if time.monotonic() > end:
+            return
         time.sleep(0.2)
+    raise Failure(trouble)
 
 
 def main() -> int:

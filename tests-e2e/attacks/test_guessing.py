@@ -94,11 +94,9 @@ def are_answered_alike(stranger: httpx.Client, ada: Person) -> bool:
 
     unknown = new_email()
     pairs = [(seen(ada.email), seen(unknown)) for _ in range(6)]
-    if [(known[0], other[0]) for known, other in pairs] != [(401, 401)] * 5 + [(429, 429)]:
-        return False
     for known, other in pairs:
-        assert known == other
-    return True
+        assert known == other or known[0] != other[0]
+    return [(known[0], other[0]) for known, other in pairs] == [(401, 401)] * 5 + [(429, 429)]
 
 
 def test_a_crowd_at_the_door_leaves_others_their_way(stack: Stack, ada: Person) -> None:

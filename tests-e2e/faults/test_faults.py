@@ -29,14 +29,16 @@ def within_bounds(call: Callable[[], httpx.Response]) -> httpx.Response:
     return answers[-1]
 
 
-def assert_refused(answer: httpx.Response, fault: Fault) -> None:
-    """A service says so itself; who waits for one that hangs may hear it from the gateway."""
-    if fault is hung and answer.status_code == 504:
-        problem(answer, 504, "gateway_timeout")
-    else:
-        problem(answer, 503, "unavailable")
-        assert int(answer.headers["retry-after"]) > 0
-    assert "set-cookie" not in answer.headers
+def assert_refused(answers: list[httpx.Response], fault: Fault) -> None:
+    """A service says so itself; who waits for one that hangs may hear it from the gateway, seldom."""
+    for answer in answers:
+        if fault is hung and answer.status_code == 504:
+            problem(answer, 504, "gateway_timeout")
+        else:
+            problem(answer, 503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+        assert "set-cookie" not in answer.headers
+    assert [answer.status_code for answer in answers].count(504) <= len(answers) // 2
 
 
 def services(stack: Stack) -> set[int]:
@@ -85,8 +87,7 @@ def test_without_the_sessions_people_can_work_and_sign_out(
     with during(fault, stack, "sessions"):
         login = within_bounds(lambda: new_client(stack.base_url).post(f"{AUTH}/login", json=form))
         refresh = within_bounds(lambda: ada.client.post(f"{AUTH}/refresh"))
-        for answer in (login, refresh):
-            assert_refused(answer, fault)
+        assert_refused([login, refresh], fault)
         assert len(ada.list()) == 1
         assert ada.client.get(f"{AUTH}/me").status_code == 200
         script = bob.script()
@@ -115,16 +116,15 @@ def test_without_postgres_everything_says_so_and_heals(stack: Stack, ada: Person
     before = services(stack)
     kept = ada.record()
     with during(fault, stack, "postgres"):
-        for _ in range(2):
-            for call in (
-                lambda: ada.client.get(EXPENSES),
-                lambda: ada.client.post(EXPENSES, json=LUNCH),
-                lambda: ada.client.get(f"{AUTH}/me"),
-                lambda: new_client(stack.base_url).post(
-                    f"{AUTH}/login", json={"email": ada.email, "password": PASSWORD}
-                ),
-            ):
-                assert_refused(within_bounds(call), fault)
+        calls = [
+            lambda: ada.client.get(EXPENSES),
+            lambda: ada.client.post(EXPENSES, json=LUNCH),
+            lambda: ada.client.get(f"{AUTH}/me"),
+            lambda: new_client(stack.base_url).post(
+                f"{AUTH}/login", json={"email": ada.email, "password": PASSWORD}
+            ),
+        ]
+        assert_refused([within_bounds(call) for call in calls * 2], fault)
         assert new_client(stack.place.url("auth")).get("/livez").status_code == 200
     eventually(lambda: ada.client.get(EXPENSES).status_code == 200)
     eventually(lambda: ada.client.get(f"{AUTH}/me").status_code == 200)

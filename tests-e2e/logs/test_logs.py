@@ -79,7 +79,7 @@ def write_all_ways(person: Person) -> None:
 
 
 def fail_while_postgres_hangs(stack: Stack, person: Person) -> None:
-    """A write that Postgres cancels, and one that finds no connection."""
+    """A write that is refused because of it, by the service or the gateway."""
     stack.signal("postgres", signal.SIGSTOP)
     try:
         assert person.client.post(EXPENSES, json=LUNCH | PRIVATE).status_code in {503, 504}

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,9 +17,6 @@ from expenses_service.expenses.recording import New, Outcome, Sent, record_free
 from tests.recorders import ADA, BOB, known
 from tests.tokens import user_id
 
-if TYPE_CHECKING:
-    import asyncpg
-
 USERS = [ADA, BOB, *map(user_id, range(3, 160))]
 CY, DAN, EVE = USERS[2:5]
 
@@ -32,19 +27,11 @@ Statement = Callable[[Direct, Sequence[Sent]], Awaitable[Outcome]]
 async def grouping(database: Database) -> AsyncIterator[GroupCommit]:
     """What one process has for USERS, who have rows."""
     await known(database, USERS)
-
-    direct = Direct(partial(patient, database), size=8, seconds=60)
+    direct = Direct(database.connect, size=8)
     group = GroupCommit(direct)
     yield group
     await group.close()
     await direct.close()
-
-
-async def patient(database: Database) -> "asyncpg.Connection[asyncpg.Record]":
-    """A connection on which a lock is waited for as long as it takes."""
-    connection = await database.connect()
-    await connection.execute("SET lock_timeout = 0")
-    return connection
 
 
 def ask(group: GroupCommit, *asked: tuple[UUID, New]) -> list[asyncio.Task[bool]]:
@@ -55,7 +42,7 @@ def ask(group: GroupCommit, *asked: tuple[UUID, New]) -> list[asyncio.Task[bool]
 @asynccontextmanager
 async def held(database: Database, user: UUID) -> AsyncIterator[AsyncConnection]:
     """Nobody else can write for the user in this block."""
-    async with database.transaction(seconds=60) as connection:
+    async with database.transaction() as connection:
         await lock_user(connection, user)
         yield connection
 

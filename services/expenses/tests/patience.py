@@ -16,7 +16,7 @@ Put = Callable[[Any, str, Any], None]
 
 
 def be_patient(put: Put) -> None:
-    """With every limit that is a constant, or the default of a parameter."""
+    """With what Postgres, keys and readiness are waited for; files and the cache have their own."""
     for module, names in {
         database: ("CONNECT_SECONDS", "WAIT_SECONDS", "CHECKOUT_SECONDS"),
         direct: ("WAIT_SECONDS",),

@@ -113,7 +113,7 @@ async def test_a_writer_that_waits_for_too_long_is_told_to_come_back(
     ada: httpx.AsyncClient, database: Database
 ) -> None:
     target = url(await made(ada))
-    async with database.transaction() as connection:
+    async with database.transaction(seconds=60) as connection:
         await lock_user(connection, ADA)
         response = await ada.patch(target, json={"notes": "x"})
     assert (response.status_code, response.json()["code"]) == (503, "unavailable")

@@ -2,7 +2,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from expenses_service import direct
 from expenses_service.cache.service import ReplyCache, open_replies
 from expenses_service.database import Database
 from expenses_service.expenses import group_commit
@@ -31,10 +30,7 @@ def truth() -> Truth:
 
 
 @pytest.fixture
-async def group(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupCommit]:
-    """What waits too long on a busy machine is not what is tested, unless a test says so."""
-    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 60)
-    monkeypatch.setattr(direct, "WAIT_SECONDS", 60)
+async def group(database: Database) -> AsyncIterator[GroupCommit]:
     async with grouping(database) as group:
         yield group
 

@@ -112,7 +112,6 @@ async def test_creates_that_wait_for_a_statement_keep_out_creates(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(group_commit, "record_free", gate)
-    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 60)
     recorder: GroupCommit = app.state.resources.recorder
     waiting = ask(recorder, *((user, new()) for user in USERS[: IN_FLIGHT + 1]))
     await asyncio.sleep(2 * SECONDS)

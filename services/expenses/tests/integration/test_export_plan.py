@@ -41,7 +41,7 @@ async def scanned(connection: AsyncConnection, statement: str, *values: object) 
 
 @pytest.mark.usefixtures("unknown")
 async def test_a_batch_is_looked_up_row_by_row(database: Database) -> None:
-    async with database.transaction(seconds=30) as connection:
+    async with database.transaction() as connection:
         wanted = "SELECT id, version FROM expenses ORDER BY id LIMIT $1"
         pins = (await connection.exec_driver_sql(wanted, (READ_AT_ONCE,))).all()
         ids, versions = zip(*pins, strict=True)

@@ -48,7 +48,7 @@ async def touched(connection: AsyncConnection, statement: str, *values: object) 
 @pytest.mark.parametrize("count", [10, 3000])
 async def test_nobody_else_s_rows_are_read(database: Database, count: int) -> None:
     user = user_id(1)
-    async with database.transaction(seconds=30) as connection:
+    async with database.transaction() as connection:
         await merge.stage(connection, 30, rows(count))
         await lock_user(connection, user)
         seen = await touched(connection, statements.PLAN, user, ["food"])

@@ -144,7 +144,7 @@ async def test_few_run_at_a_time_and_the_others_wait_for_their_turn(
 async def test_a_writer_that_stays_keeps_an_import_out(
     ada: httpx.AsyncClient, bob: httpx.AsyncClient, database: Database
 ) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(seconds=60) as connection:
         await lock_user(connection, ADA)
         response = await sent(ada, many(3))
         assert await imported(bob, many(3)) == done(created=3)
@@ -156,10 +156,10 @@ async def test_a_writer_that_stays_keeps_an_import_out(
 async def test_an_import_that_takes_too_long_is_cut(
     ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "IMPORT_SECONDS", 0.2)
-    response = await sent(ada, BIG)
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "IMPORT_SECONDS", 0.2)
+        response = await sent(ada, BIG)
     assert (response.status_code, response.json()["code"]) == (503, "unavailable")
-    monkeypatch.undo()
     assert await listed(ada) == []
     assert await imported(ada, many(3)) == done(created=3)
 

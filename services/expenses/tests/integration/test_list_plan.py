@@ -26,6 +26,7 @@ from expenses_service.expenses.repository import Slice, page, page_statement
 from expenses_service.expenses.sorting import BY_AMOUNT, SORTS, SortName
 from tests import postgres
 from tests.ledger import expense
+from tests.patience import be_patient
 from tests.records import record
 from tests.tokens import user_id
 
@@ -64,7 +65,9 @@ def many() -> list[Expense]:
 def filled(superuser_url: str, many: list[Expense]) -> Iterator[dict[str, str]]:
     """A database with those, twice as many that are deleted or in dollars, and 3,000 of others."""
     urls = postgres.make_database(superuser_url)
-    asyncio.run(fill(urls, many))
+    with pytest.MonkeyPatch.context() as patch:
+        be_patient(patch.setitem)
+        asyncio.run(fill(urls, many))
     yield urls
     postgres.drop_database(superuser_url, urls["name"])
 

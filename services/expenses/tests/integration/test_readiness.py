@@ -44,7 +44,7 @@ async def test_with_all_connections_in_use_it_is_ready(app: FastAPI) -> None:
     assert isinstance(pool, QueuePool)
     async with AsyncExitStack() as held, client_of(app) as client:
         for _ in range(2):
-            await held.enter_async_context(database.transaction(seconds=60))
+            await held.enter_async_context(database.transaction())
         assert pool.checkedout() == 2
         assert await failing(client) == []
 

@@ -18,12 +18,6 @@ from tests.waiting import until
 KEY = storage_key(ALICE, "expenses?limit=50")
 
 
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tested here is not what a slow cache costs."""
-    monkeypatch.setattr("expenses_service.cache.repository.TIMEOUT_SECONDS", 20.0)
-
-
 async def test_what_is_asked_for_once_is_neither_looked_for_nor_kept(
     valkey: Valkey, cache: ReplyCache, truth: Truth
 ) -> None:
