@@ -58,15 +58,12 @@ def test_a_killed_service_is_told_by_the_other_and_heals(own_stack: Stack, servi
         return answers[0].status_code
 
     def tried() -> bool:
-        seconds_until(own_stack, path, 200)
         dead.kill()
-        try:
-            began = time.monotonic()
-            wait_until(lambda: told() == 503, what="known")
-            known = time.monotonic() - began
-            assert {told() for _ in range(20)} == {503}
-        finally:
-            dead.restart()
+        began = time.monotonic()
+        wait_until(lambda: told() == 503, what="known")
+        known = time.monotonic() - began
+        assert {told() for _ in range(20)} == {503}
+        dead.restart()
         return known < 2 and seconds_until(own_stack, path, 200) < FIVE
 
     in_time(tried)
@@ -75,8 +72,6 @@ def test_a_killed_service_is_told_by_the_other_and_heals(own_stack: Stack, servi
 @pytest.mark.parametrize("path", ["/api/v1/expenses", "/api/v1/expenses/bulk", "/api/v1/expenses/import"])
 def test_a_service_that_is_not_ready_gets_nothing(own_stack: Stack, path: str) -> None:
     def tried() -> bool:
-        own_stack.expenses.control(ready=1)
-        seconds_until(own_stack, path, 200, "POST")
         own_stack.expenses.control(ready=0)
         gone = seconds_until(own_stack, path, 503, "POST")
         before = own_stack.expenses.seen()
@@ -92,16 +87,11 @@ def test_both_not_ready_are_still_problems(own_stack: Stack) -> None:
     """One database server behind both: they are alive, and tell."""
     own_stack.auth.control(ready=0)
     own_stack.expenses.control(ready=0)
-
-    def tried() -> bool:
-        for _, path in SERVICES:
-            seconds_until(own_stack, path, 503)
-        assert_problem(ask(own_stack, "/api/v1/expenses"), 503, "auth", "/api/v1/expenses")
-        assert_problem(ask(own_stack, "/api/v1/auth/me"), 503, "expenses", "/api/v1/auth/me")
-        assert_problem(ask(own_stack, "/nowhere"), 404, "auth", "/nowhere")
-        return True
-
-    in_time(tried)
+    for _, path in SERVICES:
+        seconds_until(own_stack, path, 503)
+    assert_problem(ask(own_stack, "/api/v1/expenses"), 503, "auth", "/api/v1/expenses")
+    assert_problem(ask(own_stack, "/api/v1/auth/me"), 503, "expenses", "/api/v1/auth/me")
+    assert_problem(ask(own_stack, "/nowhere"), 404, "auth", "/nowhere")
 
 
 def test_both_down_is_a_status_without_a_document(own_stack: Stack) -> None:
@@ -120,18 +110,15 @@ def test_a_hung_service_is_504_then_503_and_heals(own_stack: Stack, service: str
     other = next(name for name, _ in SERVICES if name != service)
 
     def tried() -> bool:
-        seconds_until(own_stack, path, 200)
         began = time.monotonic()
         hung.process.send_signal(signal.SIGSTOP)
-        try:
-            answer = ask(own_stack, path)
-            assert answer.status_code in {503, 504}  # the first one when a health check came before
-            assert_problem(answer, answer.status_code, other, path)
-            told = time.monotonic() - began
-            gone = seconds_until(own_stack, path, 503)
-            assert_problem(ask(own_stack, path, "POST"), 503, other, path)
-        finally:
-            hung.process.send_signal(signal.SIGCONT)
+        answer = ask(own_stack, path)
+        assert answer.status_code in {503, 504}  # the first one when a health check came before
+        assert_problem(answer, answer.status_code, other, path)
+        told = time.monotonic() - began
+        gone = seconds_until(own_stack, path, 503)
+        assert_problem(ask(own_stack, path, "POST"), 503, other, path)
+        hung.process.send_signal(signal.SIGCONT)
         back = seconds_until(own_stack, path, 200)
         return answer.status_code == 504 and max(told, gone, back) < FIVE
 
@@ -158,7 +145,6 @@ def test_a_killed_replica_costs_no_request(tmp_path: Path, doomed: int) -> None:
             assert client.get("/api/v1/expenses").status_code == 200
         assert all(len(replica.seen()) == 5 for replica in (one, two))
         (one, two)[doomed].kill()
-        time.sleep(0.2)  # a POST on a connection that is not known to be closed yet may have been received
         statuses = [client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(40)]
         assert statuses == [200] * 40, ports
 
@@ -175,24 +161,18 @@ def test_a_hung_replica_is_out_of_rotation_within_five_seconds_and_back(tmp_path
     ):
         hung, other = (one, two) if doomed == 0 else (two, one)
 
-        def wait_for_both() -> None:
-            before = len(hung.seen())
-            wait_until(lambda: runs_of(client, 2) == {200} and len(hung.seen()) > before + 2, what="back")
-
         def tried() -> bool:
-            wait_for_both()
             seen = len(other.seen())
             hung.process.send_signal(signal.SIGSTOP)
-            try:
-                began = time.monotonic()
-                told = [client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(4)]
-                assert set(told) <= {200, 504}
-                wait_until(lambda: runs_of(client, 10) == {200}, what="out of rotation")
-                gone = time.monotonic() - began
-                assert len(other.seen()) - seen >= 10 + told.count(200)
-            finally:
-                hung.process.send_signal(signal.SIGCONT)
-            wait_for_both()
+            began = time.monotonic()
+            told = [client.post("/api/v1/expenses", content=b"{}").status_code for _ in range(4)]
+            assert set(told) <= {200, 504}
+            wait_until(lambda: runs_of(client, 10) == {200}, what="out of rotation")
+            gone = time.monotonic() - began
+            assert len(other.seen()) - seen >= 10 + told.count(200)
+            hung.process.send_signal(signal.SIGCONT)
+            before = len(hung.seen())
+            wait_until(lambda: runs_of(client, 2) == {200} and len(hung.seen()) > before + 2, what="back")
             back = time.monotonic() - began - gone
             return sorted(told) == [200, 200, 504, 504] and gone < FIVE and back < FIVE
 

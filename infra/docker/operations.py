@@ -21,7 +21,7 @@ from infra.local.steady import PROMISED_SECONDS, Load
 
 COMPOSE = Compose(("docker", "compose"))
 SERVICES = ("auth", "expenses")
-LEAST_SHARE = 0.5  # of 100 requests a second; a slow machine does not keep up with all of them
+LEAST_SHARE = 0.9  # of 100 requests a second
 MAKE_SECONDS = 240
 # Words of pg_dump's own, and the epoch that a restore begins: its row of `expenses.data_epoch`.
 NEW_EACH_TIME = re.compile(r"\\(un)?restrict |t\t\d{16}$")

@@ -38,18 +38,14 @@ def works(person: Person, over: Event) -> Counter[tuple[str, int]]:
     while not over.is_set():
         for method, path, body in calls:
             answer = person.client.request(method, path, json=body)
-            if answer.status_code == 503:  # of a machine that stood still: it has to pass within a second
-                answers["again", 503] += 1
-                time.sleep(1)
-                answer = person.client.request(method, path, json=body)
             answers[f"{method} {path}", answer.status_code] += 1
         time.sleep(0.02)
     return answers
 
 
-def forges(stack: Stack, over: Event) -> Counter[int]:
+def forges(stack: Stack, over: Event) -> set[int]:
     """Sends tokens of keys that never were, which must not keep readers from those that are."""
-    client, statuses = new_client(stack.base_url), Counter[int]()
+    client, statuses = new_client(stack.base_url), set()
     while not over.is_set():
         header = {"alg": "RS256", "typ": "at+jwt", "kid": secrets.token_urlsafe(32)}
         token = ".".join(
@@ -58,7 +54,7 @@ def forges(stack: Stack, over: Event) -> Counter[int]:
         )
         for path in (EXPENSES, f"{AUTH}/me"):
             answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
-            statuses[answer.status_code] += 1
+            statuses.add(answer.status_code)
         time.sleep(0.02)
     return statuses
 
@@ -92,11 +88,8 @@ def test_keys_rotate_under_load_and_nobody_is_turned_away(
         finally:
             over.set()
         answers = sum((each.result() for each in working), Counter[tuple[str, int]]())
-    forged = forging.result()
-    assert answers.pop(("again", 503), 0) <= PEOPLE, "once a machine may have stood still"
-    assert forged.pop(503, 0) <= 1
     assert {status for _, status in answers} == {200, 201}, answers
-    assert set(forged) == {401}
+    assert forging.result() == {401}
     assert min(answers.values()) > 20 * PEOPLE
 
     assert {kid_of(each.cookie("ea_access")) for each in people} == {kids[-1]}

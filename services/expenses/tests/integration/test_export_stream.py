@@ -100,8 +100,10 @@ async def test_a_reader_that_stops_holds_nothing_and_gets_one_moment(
     last = [json.loads(line) for line in before.splitlines()[-2:]]
     with service.export() as response:
         begin = response.read(BEGIN)
-        await until(nobody_is_in_a_transaction, 3)  # of an export that hangs it is cut after four
-        await connection.close()
+        try:
+            await until(nobody_is_in_a_transaction, 3)  # one of an export's would last four
+        finally:
+            await connection.close()
         service.call("PATCH", f"{PATH}/{last[0]['id']}", {"notes": "changed"})
         service.call("DELETE", f"{PATH}/{last[1]['id']}")
         service.call("POST", PATH, DRAFT | {"spent_on": "1990-01-01"})
