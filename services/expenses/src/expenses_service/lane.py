@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expenses_service.authentication.dependencies import CALLER, READ, bearer_token
 from expenses_service.cache.memory import Kept
-from expenses_service.cache.responses import VERSION
+from expenses_service.cache.models import Built
+from expenses_service.cache.responses import OLDER, VERSION
 from expenses_service.errors import Unavailable
 from expenses_service.etag import is_named
 from expenses_service.header_fields import Field
@@ -70,7 +71,10 @@ class Lane:
             await response_of(error, Request(scope))(scope, receive, send)
             return True
         named = condition is not None and is_named(condition, kept.etag)
-        if version != kept.version or (kept.body is None and not named):
+        is_older = version != kept.version
+        if is_older and kept.body is not None:
+            scope[OLDER] = Built(kept.version, kept.body)
+        if is_older or (kept.body is None and not named):
             return False
         identify(scope, principal.user, principal.session)
         resources.cache.replies["same" if named else "memory"] += 1

@@ -19,7 +19,8 @@ class CacheMetrics(Collector):
         """Where replies came from, and whether Redis is asked at all."""
         replies = CounterMetricFamily(
             "cache_replies",
-            "Replies: the client's own (same), kept here (memory), of Redis (hit), built (miss).",
+            "Replies: the client's own (same), kept here (memory), kept here and changed since"
+            " (carried), of Redis (hit), built (miss).",
             labels=["source"],
         )
         for source, number in self._cache.replies.items():

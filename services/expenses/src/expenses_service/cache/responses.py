@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from expenses_service.cache.models import Reply
+from expenses_service.cache.models import Built, Reply
 from expenses_service.etag import not_modified
 from expenses_service.header_fields import Field
 from expenses_service.responses import Ready, encoded
@@ -16,11 +16,19 @@ _PUBLIC: Final = ((b"cache-control", b"public, max-age=3600"),)
 
 VERSION: Final = "data_version"
 """In the state of a request: what its answer is of, so that the lane may give it again."""
+OLDER: Final = "older_reply"
+"""In the scope of a request: what the same one was answered before, now of an older version."""
 
 VALIDATED: Mapping[int | str, dict[str, Any]] = {
     304: {"description": "The client has it already: If-None-Match names its ETag."},
 }
 """For `responses` of a route that answers with one of these."""
+
+
+def older_reply(request: Request) -> Built | None:
+    """What the lane had kept for this very request, if its data version is not the present one."""
+    older: Built | None = request.scope.get(OLDER)
+    return older
 
 
 def user_data(request: Request, reply: Reply) -> Response:

@@ -23,7 +23,7 @@ class ReplyCache:
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store
         self._doorkeeper = Doorkeeper()
-        self.replies = {"same": 0, "memory": 0, "hit": 0, "miss": 0}
+        self.replies = {"same": 0, "memory": 0, "carried": 0, "hit": 0, "miss": 0}
 
     @property
     def usable(self) -> bool | None:

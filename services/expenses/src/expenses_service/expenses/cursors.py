@@ -6,9 +6,8 @@ scope: user, filters and order. It tells nothing that its page did not show, and
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
 from struct import Struct, error
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from expenses_service.expenses.errors import InvalidCursor
@@ -18,9 +17,8 @@ _FORMAT: Final = 1
 _MAC_BYTES: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last row of a page: its sort key as an integer, and its id, which settles ties."""
+class Position(NamedTuple):
+    """Of a row in an order: its sort key as an integer, and its id, which settles ties."""
 
     key: int
     id: UUID

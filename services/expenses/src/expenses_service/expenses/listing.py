@@ -1,14 +1,16 @@
 """The list of expenses: pages by keyset, kept under the data version that Postgres confirms."""
 
 from collections.abc import Callable
-from datetime import date, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct, field, json
+from msgspec import Struct, json
 
 from expenses_service.cache.models import Built, Reply
+from expenses_service.cache.rules import entity_tag
+from expenses_service.changes.latest import latest_changes
+from expenses_service.expenses.carrying import Shown, carry, position
 from expenses_service.expenses.cursors import Position, seal, unseal
 from expenses_service.expenses.documents import page_body
 from expenses_service.expenses.pages import fetch_page, is_planned_once
@@ -17,6 +19,9 @@ from expenses_service.expenses.schemas import ListQuery
 from expenses_service.expenses.sorting import SORTS
 from expenses_service.resources import Resources
 
+_OF_ANY_PAGE: Final = frozenset({"sort", "limit"})
+"""Parameters that leave no expense out but what comes after the page."""
+
 _NEXT_CURSOR: Final = b'"next_cursor":'
 
 
@@ -24,39 +29,30 @@ class _Tail(Struct):
     next_cursor: str | None
 
 
-class _Last(Struct):
-    """What orders go by, of the last expense of a page."""
-
-    id: UUID
-    spent_on: date
-    created_at: datetime
-    text: str = field(name="amount")
-
-    @property
-    def amount(self) -> int:
-        """In minor units, as all of the text's digits are."""
-        return int(self.text.replace(".", ""))
-
-
 async def list_page(
     resources: Resources,
     user_id: UUID,
     query: ListQuery,
     client_has: Callable[[str], bool] | None,
+    older: Built | None = None,
 ) -> Reply:
     """A page as bytes under its entity tag; never older than the user's last acknowledged write.
 
-    Raises InvalidCursor for a cursor of another user, other filters or another order.
+    `older` is what the same query was answered before, if that is known. Raises InvalidCursor for a
+    cursor of another user, other filters or another order.
     """
+    if older is not None and not query.canonical(without=_OF_ANY_PAGE):
+        carried = await _carried(resources, user_id, query, older)
+        if carried is not None:
+            return carried
     after = _after(resources.cursor_key, user_id, query)
 
     async def build() -> Built:
         return await _build(resources, user_id, query, after)
 
     read_version = partial(resources.versions.read, user_id)
-    key = f"expenses?{query.canonical()}"
     return await resources.cache.get_or_build(
-        user_id, key, read_version, build, client_has=client_has
+        user_id, _key(query), read_version, build, client_has=client_has
     )
 
 
@@ -78,12 +74,25 @@ async def _build(
     wanted = Slice(sort, after, query.limit + 1, total=query.include is not None)
     version, total, rows = await _read(resources, user_id, query, wanted)
     items, more = rows[: query.limit], rows[query.limit :]
-    cursor = None
-    if more:
-        last = json.decode(items[-1], type=_Last)
-        place = Position(sort.key(last), last.id)
-        cursor = seal(resources.cursor_key, _scope(user_id, query), place)
+    end = position(sort, json.decode(items[-1], type=Shown)) if more else None
+    cursor = _cursor(resources.cursor_key, user_id, query, end)
     return Built(version, page_body(items, cursor, total))
+
+
+async def _carried(
+    resources: Resources, user_id: UUID, query: ListQuery, older: Built
+) -> Reply | None:
+    """The page made of an older one and what was changed since; None where that does not do."""
+    latest = await latest_changes(resources.direct, user_id, older.version)
+    if latest is None:
+        return None
+    items = carry(older.body, SORTS[query.sort], query.limit, latest.expenses)
+    if items is None:
+        return None
+    resources.cache.replies["carried"] += 1
+    cursor = _cursor(resources.cursor_key, user_id, query, items.end)
+    etag = entity_tag(user_id, latest.version, _key(query))
+    return Reply(etag, page_body(items.texts, cursor), latest.version)
 
 
 async def _read(resources: Resources, user_id: UUID, query: ListQuery, wanted: Slice) -> Page:
@@ -98,6 +107,15 @@ def _after(secret: bytes, user_id: UUID, query: ListQuery) -> Position | None:
     if query.cursor is None:
         return None
     return unseal(secret, _scope(user_id, query), query.cursor)
+
+
+def _cursor(secret: bytes, user_id: UUID, query: ListQuery, end: Position | None) -> str | None:
+    """Of the page after `end`, if there is one."""
+    return None if end is None else seal(secret, _scope(user_id, query), end)
+
+
+def _key(query: ListQuery) -> str:
+    return f"expenses?{query.canonical()}"
 
 
 def _scope(user_id: UUID, query: ListQuery) -> str:

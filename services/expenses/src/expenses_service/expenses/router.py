@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import json
 
 from expenses_service.authentication.dependencies import Reader, Writer
-from expenses_service.cache.responses import USER_DATA, user_data
+from expenses_service.cache.responses import USER_DATA, older_reply, user_data
 from expenses_service.etag import client_has
 from expenses_service.expenses import openapi, service, upsert
 from expenses_service.expenses.dependencies import (
@@ -36,7 +36,8 @@ async def list_expenses(
     request: Request, principal: Reader, query: Query, resources: Held
 ) -> Response:
     """The caller's live expenses, filtered, in one order, a page at a time."""
-    reply = await list_page(resources, principal.user_id, query, client_has(request))
+    known, older = client_has(request), older_reply(request)
+    reply = await list_page(resources, principal.user_id, query, known, older)
     response = user_data(request, reply)
     following = next_page(query, reply.body) if response.body else None
     if following is not None:
