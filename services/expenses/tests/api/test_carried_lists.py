@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from expenses_service.cache.memory import Memory
 from expenses_service.changes.latest import MOST
+from expenses_service.expenses.filters import Filters
 from expenses_service.settings import Settings
 from tests.bulk_calls import bulk, create, delete, update
 from tests.conftest import client_of, running
@@ -21,9 +22,15 @@ WHOLE = [PATH, f"{PATH}?sort=spent_on", f"{PATH}?limit=200&sort=-created_at"]
 FIRST_PAGES = [
     f"{PATH}?limit=2", f"{PATH}?sort=-created_at&limit=3", f"{PATH}?sort=created_at&limit=2",
 ]  # fmt: skip
+FILTERS = {
+    "from": "1900-01-01", "to": "2999-12-31", "category": "other", "tag": "a", "tag_mode": "all",
+    "currency": "EUR", "kind": "expense", "merchant": "M", "payment_method": "card",
+    "min_amount": "1&currency=EUR", "max_amount": "99&currency=EUR", "q": "lunch",
+    "updated_since": "2026-01-01T00:00:00Z",
+}  # fmt: skip
 OTHERS = [
-    f"{PATH}?category=other", f"{PATH}?include=total", f"{PATH}?q=lunch", f"{PATH}?to=2999-12-31",
-    f"{PATH}?currency=EUR&sort=-amount", f"{PATH}/summary?group_by=kind",
+    *(f"{PATH}?{name}={value}" for name, value in FILTERS.items()),
+    f"{PATH}?include=total", f"{PATH}?currency=EUR&sort=-amount", f"{PATH}/summary?group_by=kind",
 ]  # fmt: skip
 
 
@@ -96,6 +103,7 @@ async def test_every_way_to_write(two: Two) -> None:
 
 
 async def test_a_list_that_leaves_some_out_is_read(two: Two) -> None:
+    assert set(FILTERS) == {field.alias or name for name, field in Filters.model_fields.items()}
     await made(two.fast)
     await two.compared(*OTHERS)
     await made(two.fast)
@@ -112,6 +120,16 @@ async def test_the_page_after_the_first_is_read(two: Two) -> None:
     assert await two.compared(second) == 0
 
 
+async def test_the_last_page_says_so(two: Two) -> None:
+    """What was on the page after it is gone."""
+    oldest, *_ = [await made(two.fast, spent_on=f"2026-05-0{day}") for day in (1, 2, 3)]
+    path = f"{PATH}?limit=2"
+    await two.compared(path)
+    await two.plain.delete(url(oldest))
+    assert await two.compared(path) == 0
+    assert (await two.fast.get(path)).json()["next_cursor"] is None
+
+
 async def test_so_many_changes_and_not_one_more(two: Two) -> None:
     for more in (0, 1):
         await two.compared(PATH)
@@ -126,7 +144,9 @@ async def test_who_has_the_present_one_is_told_so(two: Two) -> None:
     tag = (await two.plain.get(PATH)).headers["etag"]
     answer = await two.fast.get(PATH, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.headers["etag"], answer.content) == (304, tag, b"")
-    await two.compared(PATH)
+    for known in (0, 1):  # at first the bytes have to be got
+        await made(two.fast)
+        assert await two.compared(PATH) == known
 
 
 async def test_an_erasure_leaves_nothing(two: Two) -> None:

@@ -12,6 +12,7 @@ from expenses_service.changes.repository import data_version, lock_user, update_
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.transfer import erasure
+from tests import postgres
 from tests.ledger import expense
 from tests.records import record
 from tests.tokens import user_id
@@ -90,3 +91,16 @@ async def test_a_restore_is_none_either(
     new = expense()
     await record(database, ADA, new)
     assert await latest_changes(direct, ADA, base + 2) == Latest(base + 3, [new])
+
+
+async def test_none_are_told_when_one_is_of_another_release(
+    database: Database, direct: Direct, urls: dict[str, str]
+) -> None:
+    await record(database, ADA, expense(), expense())
+    await postgres.execute(
+        urls["owner"],
+        "UPDATE change_log SET snapshot = jsonb_set(snapshot, '{payment_method}', '\"barter\"')"
+        " WHERE seq = 1",
+    )
+    assert await latest_changes(direct, ADA, 0) is None
+    assert await latest_changes(direct, ADA, 1) is not None

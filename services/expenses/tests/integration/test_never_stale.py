@@ -37,6 +37,7 @@ UNCONFIRMED = [sys.executable, "-m", "tests.integration.unconfirmed"]
 
 PATH = "/api/v1/expenses"
 LISTS = [f"{PATH}?limit=200", f"{PATH}?limit=200&sort=created_at&include=total"]
+NEWEST = f"{PATH}?limit=3&sort=-created_at"
 SUMMARIES = [f"{PATH}/summary?group_by={keys}" for keys in ("category", "month,category", "day")]
 
 State = Mapping[str, tuple[int, Decimal]]
@@ -98,7 +99,7 @@ class Person:
     async def read(self, dice: random.Random) -> None:
         known = self.acknowledged
         name = dice.choice(list(self.ids)) if self.ids else None
-        paths = [*LISTS, *SUMMARIES, *([f"{PATH}/{self.ids[name]}"] * 2 if name else [])]
+        paths = [*LISTS, NEWEST, *SUMMARIES, *([f"{PATH}/{self.ids[name]}"] * 2 if name else [])]
         path = dice.choice(paths)
         shown = await self.shown(dice.choice(self.clients), path, conditional=dice.random() < 0.5)
         self.reads += 1
@@ -127,6 +128,8 @@ def truth(path: str, name: str | None, state: State) -> object:
     """What `path` has to show of it; `name` is the expense whose path it may be."""
     if path in LISTS:
         return {key: version for key, (version, _) in state.items()}
+    if path == NEWEST:
+        return {key: version for key, (version, _) in [*state.items()][-3:]}
     if path in SUMMARIES:
         return len(state), sum((amount for _, amount in state.values()), Decimal(0))
     return None if name is None or name not in state else state[name]

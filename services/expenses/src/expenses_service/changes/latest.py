@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct, json
+from msgspec import Struct, ValidationError, json
 
 from expenses_service.changes.epochs import BASE
 from expenses_service.changes.rules import expense_of
@@ -39,11 +39,15 @@ async def latest_changes(direct: Direct, user_id: UUID, since: int) -> Latest | 
     """All changes after the data version `since`, read in one snapshot with the present one.
 
     None if the log does not have every one of them, or if they are more than MOST: so what a
-    restore or an erasure made of the data is never taken for a few changes. Raises Unavailable.
+    restore or an erasure made of the data is never taken for a few changes. None also where one is
+    of another release, whose values this one does not know. Raises Unavailable.
     """
     rows = await direct.fetch(_LATEST, user_id, since)
     snapshots = [snapshot for _, snapshot in rows if snapshot is not None]
     version = rows[0]["version"] if rows else 0
     if len(snapshots) != version - since or len(snapshots) > MOST:
         return None
-    return Latest(version, [expense_of(json.decode(snapshot)) for snapshot in snapshots])
+    try:
+        return Latest(version, [expense_of(json.decode(snapshot)) for snapshot in snapshots])
+    except ValidationError:
+        return None

@@ -17,7 +17,11 @@ _MAY_BE_ABSENT: Final[Mapping[str, Any]] = {
     "external_id": None,
     "deleted_at": None,
 }
-"""What a field that a release adds is in snapshots that are older: its empty value."""
+"""What a field that a release adds is in snapshots that are older: its empty value.
+
+It is what the rows of then have in the column: a page that is carried forward shows this, one that
+is read shows that.
+"""
 
 
 def expense_of(snapshot: Mapping[str, Any]) -> Expense:

@@ -5,7 +5,7 @@ So the page that is kept and the change log tell what it is now: incremental mai
 materialized view (Gupta and Mumick, Maintenance of materialized views, 1995).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime
 from operator import itemgetter
 from typing import Final
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from msgspec import Raw, Struct, field, json
 
+from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.expenses.cursors import Position
 from expenses_service.expenses.documents import expense_body
 from expenses_service.expenses.models import Expense
@@ -54,29 +55,32 @@ def position(sort: Sort, expense: Shown | Expense) -> Position:
     return Position(sort.key(expense), expense.id)
 
 
-def carry(body: bytes, sort: Sort, limit: int, changed: Iterable[Expense]) -> Items | None:
+def carry(body: bytes, sort: Sort, limit: int, changed: Sequence[Expense]) -> Items | None:
     """The first page of all of a user's expenses, from what it was and what was changed since.
 
     `body` is the page as it was sent, in the same order and with the same `limit`; `changed` are
-    the expenses as each change left them, in order. None if the page lacks expenses now, which
-    came after its end.
+    the expenses as each change left them, in order. None where these do not tell: what follows the
+    page may have come up to it, or may be gone.
     """
+    if any(each.currency not in CURRENCIES for each in changed):
+        return None  # of another release, which alone knows how to show it
     page = _PAGE.decode(body)
     rows = [(position(sort, _SHOWN.decode(text)), text) for text in page.items]
     end = rows[-1][0] if page.next_cursor is not None else None
     latest = {expense.id: expense for expense in changed}
-    rows = [row for row in rows if row[0].id not in latest]
-    for expense in latest.values():
-        place = position(sort, expense)
-        if expense.deleted_at is None and (end is None or not _comes_after(sort, place, end)):
-            rows.append((place, Raw(expense_body(expense))))
-    if end is not None and len(rows) < limit:
-        return None
-    rows.sort(key=itemgetter(0), reverse=sort.descending)
-    more = end is not None or len(rows) > limit
-    del rows[limit:]
-    texts = [bytes(text).decode() for _, text in rows]
-    return Items(texts, rows[-1][0] if more else None)
+    live = [(position(sort, each), each) for each in latest.values() if each.deleted_at is None]
+    here = [each for each in live if end is None or not _comes_after(sort, each[0], end)]
+    found = [row for row in rows if row[0].id not in latest]
+    found += [(place, Raw(expense_body(each))) for place, each in here]
+    if end is not None and len(found) <= limit:
+        known = {place.id for place, _ in rows} | {each.id for each in changed if each.version == 1}
+        others_follow = len(here) < len(live) or latest.keys() <= known
+        if len(found) < limit or not others_follow:
+            return None
+    found.sort(key=itemgetter(0), reverse=sort.descending)
+    more = end is not None or len(found) > limit
+    del found[limit:]
+    return Items([bytes(text).decode() for _, text in found], found[-1][0] if more else None)
 
 
 def _comes_after(sort: Sort, place: Position, end: Position) -> bool:
