@@ -1,7 +1,9 @@
 """`make soak`: reads, writes and sign-ins for minutes, and whether any process of the stack grows.
 
-Environment: MINUTES (10). The first fifth warms up. Then what each process holds in the last third of
-the time is compared with what it held in the first.
+Environment: MINUTES (10). A crowd comes first, so that each connection to Postgres has had, and keeps
+planned, every statement that its turn can be: at the pace of a soak some come after minutes only. The
+first fifth warms up. Then what each process holds in the last third of the time is compared with what
+it held in the first.
 """
 
 import os
@@ -13,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from bench import machine, wrk
-from bench.loads import visits
+from bench.loads import creations, visits
 from bench.options import Options, number
 from bench.rows.passwords import sign_ins
 from bench.sides import running
@@ -28,6 +30,7 @@ CACHE_LIMIT_KIB = 256 * 1024
 """What infra/redis/cache.conf lets the cache keep; until then it grows on purpose."""
 CACHE_OVERHEAD = 1.5
 PIECE_SECONDS = 240  # an access token lives for five minutes
+CROWD, CROWD_SECONDS = 64, 5
 CONNECTIONS = 16
 PAUSE_MS = 40
 SIGN_IN_PAUSE_MS = 2000
@@ -84,7 +87,8 @@ def main() -> int:
 def soak(site: Site, seconds: int) -> tuple[list[Watched], list[str]]:
     """Load in pieces, each with new tokens, and a look at every process now and then."""
     site.unpin()
-    watched, faults = [Watched(part) for part in ORDER], []
+    watched = [Watched(part) for part in ORDER]
+    faults = _crowded(site)
     logins = replace(sign_ins(site), pause_ms=SIGN_IN_PAUSE_MS)
     left = seconds
     while left > 0:
@@ -100,6 +104,16 @@ def soak(site: Site, seconds: int) -> tuple[list[Watched], list[str]]:
             _watch(site, watched, piece)
             faults += [fault for run in runs for fault in run.finish().faults]
     return watched, faults
+
+
+def _crowded(site: Site) -> list[str]:
+    """What is wrong with answers under as much load as there can be: of many users, and of one."""
+    cookies = site.ada.cookies(site.auth)
+    faults: list[str] = []
+    for load in (visits(site, cookies), creations(site, [cookies])):
+        with running(site, site.gateway, load, CROWD, CROWD_SECONDS) as run:
+            faults += run.finish().faults
+    return faults
 
 
 def _watch(site: Site, watched: Sequence[Watched], seconds: float) -> None:
