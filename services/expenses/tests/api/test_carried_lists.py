@@ -78,10 +78,15 @@ async def test_every_way_to_write(two: Two) -> None:
     one = await made(ada, spent_on="2026-05-02", metadata={"b": "1", "a": "2"})
     for day in ("2026-05-03", "2026-05-04", "2026-05-05"):
         await made(ada, spent_on=day, category="food")
+    named: list[str] = []
+
+    async def name_one(**fields: object) -> None:
+        named.append((await made(ada, **fields))["id"])
+
     writes: list[Callable[[], Awaitable[object]]] = [
         lambda: made(ada, spent_on="2026-05-05", merchant="é\u2028"),
         lambda: made(ada, spent_on="2026-05-02", currency="KWD", amount="1.250", kind="refund"),
-        lambda: made(ada, spent_on="2026-04-01", source="bank", external_id="7"),
+        lambda: name_one(spent_on="2026-04-01", source="bank", external_id="7"),
         lambda: ada.put(f"{PATH}/by-external/bank/7", json=DRAFT | {"amount": "9"}),
         lambda: ada.patch(url(one), json={"amount": "3"}, headers=MERGE_PATCH),
         lambda: ada.patch(url(one), json={"spent_on": "2026-06-01"}, headers=MERGE_PATCH),
@@ -90,6 +95,9 @@ async def test_every_way_to_write(two: Two) -> None:
         lambda: bulk(ada, create(), update(one, notes="n"), create(spent_on="2026-04-02")),
         lambda: bulk(ada, update(one, notes="m"), delete(one)),
         lambda: imported(ada, "amount,currency,description\n1,EUR,a\n2,EUR,b\n"),
+        lambda: bulk(ada, {"op": "delete", "id": named[0]}),
+        lambda: ada.put(f"{PATH}/by-external/bank/7?revive=true", json=DRAFT | {"amount": "8"}),
+        lambda: imported(ada, "source,external_id,amount,currency,description\nbank,7,5,EUR,c\n"),
         lambda: ada.delete("/api/v1/categories/food?move_to=travel"),
     ]
     assert await two.compared(*WHOLE, *FIRST_PAGES) == 0

@@ -12,7 +12,6 @@ from expenses_service.changes.repository import data_version, lock_user, update_
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.transfer import erasure
-from tests import postgres
 from tests.ledger import expense
 from tests.records import record
 from tests.tokens import user_id
@@ -93,14 +92,16 @@ async def test_a_restore_is_none_either(
     assert await latest_changes(direct, ADA, base + 2) == Latest(base + 3, [new])
 
 
+@pytest.mark.parametrize("value", ['{"payment_method": "barter"}', '{"currency": "XXY"}'])
 async def test_none_are_told_when_one_is_of_another_release(
-    database: Database, direct: Direct, urls: dict[str, str]
+    database: Database, direct: Direct, urls: dict[str, str], value: str
 ) -> None:
     await record(database, ADA, expense(), expense())
-    await postgres.execute(
-        urls["owner"],
-        "UPDATE change_log SET snapshot = jsonb_set(snapshot, '{payment_method}', '\"barter\"')"
-        " WHERE seq = 1",
-    )
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        later = "UPDATE change_log SET snapshot = snapshot || $1::jsonb WHERE seq = 1"
+        await owner.execute(later, value)
+    finally:
+        await owner.close()
     assert await latest_changes(direct, ADA, 0) is None
     assert await latest_changes(direct, ADA, 1) is not None

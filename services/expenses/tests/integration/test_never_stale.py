@@ -8,6 +8,7 @@ one before these did. The control reads under a version that nobody confirmed, a
 
 import asyncio
 import random
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -206,9 +207,13 @@ async def test_no_read_is_stale(
         harms = group.create_task(torment(valkey, dice, over))
         await asyncio.gather(*(person.live(dice, READS // USERS) for person in all_))
         over.set()
+        told = [(await client.get("/metrics")).text for client in all_[0].clients]
     assert [person.stale for person in all_] == [0] * USERS
     assert sum(person.reads for person in all_) >= READS
     assert harms.result() >= 3
+    for text in told:  # every way to answer was taken
+        counts = dict(re.findall(r'cache_replies_total{source="(\w+)"} (\d+)', text))
+        assert min(map(int, counts.values())) > 0, counts
 
 
 async def test_the_control_is_stale(

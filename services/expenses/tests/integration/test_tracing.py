@@ -87,13 +87,21 @@ def systems(spans: list[Span]) -> set[str]:
     return {attributes(span).get("db.system.name", "none") for span in spans}
 
 
-@pytest.mark.parametrize("query", [{}, {"q": "planted"}])
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ({"kind": "expense"}, {"postgresql": "SELECT", "redis": "GET"}),
+        ({"q": "planted"}, {"postgresql": "SELECT", "redis": "GET"}),
+        ({}, {"postgresql": "SELECT"}),  # carried forward
+    ],
+)
 async def test_a_read_is_one_trace_to_postgres_and_redis(
     settings: Settings,
     signing_key: SigningKey,
     collector: Collector,
     capsys: pytest.CaptureFixture[str],
     query: dict[str, str],
+    asked: dict[str, str],
 ) -> None:
     token = signing_key.token(access_claims(user_id(1)))
     async with running(settings) as app, client_of(app, token) as client:
@@ -105,8 +113,8 @@ async def test_a_read_is_one_trace_to_postgres_and_redis(
     (root,) = [span for span in spans if span.name == "GET /api/v1/expenses"]
     assert root.parent_span_id.hex() == PARENT
     below = [span for span in spans if span.parent_span_id == root.span_id]
-    assert systems(below) == {"postgresql", "redis"}
-    assert {"SELECT", "GET"} <= {span.name for span in below}
+    assert systems(below) == set(asked)
+    assert set(asked.values()) <= {span.name for span in below}
     for private in (b"planted", str(user_id(1)).encode(), b"WHERE"):
         assert not [body for body in collector.bodies if private in body]
 

@@ -119,11 +119,6 @@ def test_a_page_that_nothing_may_follow_any_more_is_not_carried() -> None:
         assert carry(body, NEWEST_FIRST, 2, [gone, later]) == page
 
 
-def test_what_another_release_has_written_is_not_shown_by_this_one() -> None:
-    body = sent(listed([row(1)], NEWEST_FIRST, 2))
-    assert carry(body, NEWEST_FIRST, 2, [replace(row(2), currency="XXY")]) is None
-
-
 def test_the_last_image_counts() -> None:
     one = row(1)
     deleted = replace(one, deleted_at=NOON, version=2)

@@ -7,6 +7,7 @@ from msgspec import Struct, ValidationError, json
 
 from expenses_service.changes.epochs import BASE
 from expenses_service.changes.rules import expense_of
+from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.direct import Direct
 from expenses_service.expenses.models import Expense
 
@@ -48,6 +49,8 @@ async def latest_changes(direct: Direct, user_id: UUID, since: int) -> Latest | 
     if len(snapshots) != version - since or len(snapshots) > MOST:
         return None
     try:
-        return Latest(version, [expense_of(json.decode(snapshot)) for snapshot in snapshots])
+        expenses = [expense_of(json.decode(snapshot)) for snapshot in snapshots]
     except ValidationError:
         return None
+    is_known = all(expense.currency in CURRENCIES for expense in expenses)
+    return Latest(version, expenses) if is_known else None

@@ -19,8 +19,8 @@ _MAY_BE_ABSENT: Final[Mapping[str, Any]] = {
 }
 """What a field that a release adds is in snapshots that are older: its empty value.
 
-It is what the rows of then have in the column: a page that is carried forward shows this, one that
-is read shows that.
+It must be the column's default: a page that is carried forward shows the snapshot, one that is read
+shows the column.
 """
 
 

@@ -38,8 +38,8 @@ async def list_page(
 ) -> Reply:
     """A page as bytes under its entity tag; never older than the user's last acknowledged write.
 
-    `older` is what the same query was answered before, if that is known. Raises InvalidCursor for a
-    cursor of another user, other filters or another order.
+    `older` is what the same query was answered before, if that is known. Raises Unavailable, and
+    InvalidCursor for a cursor of another user, other filters or another order.
     """
     if older is not None and not query.canonical(without=_OF_ANY_PAGE):
         carried = await _carried(resources, user_id, query, older)
