@@ -1,6 +1,6 @@
 """`make soak`: reads, writes and sign-ins for minutes, and whether any process of the stack grows.
 
-Environment: MINUTES (10). A crowd comes first, for ten seconds: under it each connection to Postgres
+Environment: MINUTES (10). A crowd comes first, for 15 seconds: under it each connection to Postgres
 gets the statements for several creates, whose plans it then keeps. At the pace of a soak some get
 theirs after minutes, which is no leak. The first fifth warms up. Then what each process holds in the
 last third of the time is compared with what it held in the first.
@@ -109,12 +109,13 @@ def soak(site: Site, seconds: int) -> tuple[list[Watched], list[str]]:
 def _crowded(site: Site) -> list[str]:
     """What is wrong with answers under as much load as there can be: of many users, and of one.
 
-    Writers of one user may be told that they would wait too long.
+    Fewer come first: a process that has no connections to Postgres yet refuses some of many at once.
     """
     cookies = site.ada.cookies(site.auth)
+    many, one = visits(site, cookies), creations(site, [cookies])
     faults: list[str] = []
-    for load in (visits(site, cookies), replace(creations(site, [cookies]), refusals=(503,))):
-        with running(site, site.gateway, load, CROWD, CROWD_SECONDS) as run:
+    for load, connections in ((many, CONNECTIONS), (many, CROWD), (one, CONNECTIONS)):
+        with running(site, site.gateway, load, connections, CROWD_SECONDS) as run:
             faults += run.finish().faults
     return faults
 
