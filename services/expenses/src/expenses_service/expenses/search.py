@@ -10,7 +10,7 @@ from sqlalchemy.types import Text, Uuid
 from expenses_service.expenses.models import WORDS, expenses
 
 # Where the places of what is found do not fit, Postgres keeps their pages alone and cuts every row
-# on them into words again: 25 µs each. This is room for a table of 8 GB.
+# on them into words again, tens of µs each. This is room for a table of 8 GB.
 _WORK_MEMORY = "64MB"
 
 
