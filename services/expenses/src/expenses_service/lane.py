@@ -8,7 +8,8 @@ target is answered with those bytes, if
 - Postgres confirms the version, asked after the request came.
 
 Everything else goes on to the route, which alone knows how to refuse: without the lane no answer
-would be another. A route that names a version answers by user, target and If-None-Match alone.
+would be another. It is given what was kept of an older version, which it may carry forward. A route
+that names a version answers by user, target and If-None-Match alone.
 """
 
 from collections.abc import Iterable
