@@ -37,6 +37,8 @@ class Direct:
         self._waiting = 0
         self._pace = 0.0
         """Seconds for each place in the queue, of who has last left it."""
+        self._connected = 0.0
+        """When the last connection was made: waiting for that tells nothing of the pace."""
 
     def expected_wait(self) -> float:
         """Seconds that the last in the queue will wait, at the pace of those before; 0 without one.
@@ -76,14 +78,14 @@ class Direct:
             self._pace = WAIT_SECONDS / place
             raise unavailable(error, "direct, all in use") from error
         else:
-            self._pace = (time.monotonic() - began) / place
+            self._pace = (time.monotonic() - max(began, self._connected)) / place
         finally:
             self._waiting -= 1
 
     async def _fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[asyncpg.Record]:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._seconds
-        connection = self._take() or await self._connect()
+        connection = self._take() or await self._new()
         timer = loop.call_at(ends, connection.terminate)
         try:
             rows = await connection.fetch(statement, *arguments)
@@ -97,6 +99,11 @@ class Direct:
             timer.cancel()
         self._idle.append(connection)
         return rows
+
+    async def _new(self) -> "Connection":
+        connection = await self._connect()
+        self._connected = time.monotonic()
+        return connection
 
     def _take(self) -> "Connection | None":
         """A connection whose socket is open: a restarted server has closed those that are idle."""

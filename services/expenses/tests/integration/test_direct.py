@@ -77,6 +77,29 @@ async def test_it_tells_how_long_one_more_would_wait(direct: Direct) -> None:
     assert direct.expected_wait() == 0
 
 
+async def test_who_waits_for_connections_to_be_made_does_not_tell_the_pace(
+    server: servers.Postgres,
+) -> None:
+    """A process that has none yet must not refuse those who come together."""
+    database = Database(server.url, None)
+    connecting = 0.5
+
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        await asyncio.sleep(connecting)
+        return await database.connect()
+
+    direct = Direct(connect, size=SIZE)
+    asked = [asyncio.create_task(answer(direct)) for _ in range(12)]
+    expected = []
+    while not all(task.done() for task in asked):
+        expected.append(direct.expected_wait())
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*asked) == [42] * 12
+    assert 0 < max(expected) < connecting
+    await direct.close()
+    await database.close()
+
+
 async def test_a_statement_commits_with_its_end_or_not_at_all(direct: Direct) -> None:
     insert = "INSERT INTO things SELECT unnest($1::integer[]) RETURNING n"
     pid = await backend(direct)
