@@ -23,8 +23,8 @@ COMPOSE = Compose(("docker", "compose"))
 SERVICES = ("auth", "expenses")
 LEAST_SHARE = 0.9  # of 100 requests a second
 MAKE_SECONDS = 240
-# Words of pg_dump's own, and the epoch that a restore begins: its row of `expenses.data_epoch`.
-NEW_EACH_TIME = re.compile(r"\\(un)?restrict |t\t\d{16}$")
+# Words of pg_dump's own, and the epoch that a restore begins: its rows of `data_epoch` and `restores`.
+NEW_EACH_TIME = re.compile(r"\\(un)?restrict |(t\t)?\d{16}$")
 
 
 def make(target: str, **variables: object) -> None:

@@ -89,6 +89,31 @@ async def test_no_entity_tag_of_a_lost_future_means_another(
         assert await patched(ada, created.json(), "7.00") == '"2"'
 
 
+async def test_a_second_restore_does_not_bring_back_what_the_first_one_lost(
+    settings: Settings,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    signing_key: SigningKey,
+) -> None:
+    token = signing_key.token(access_claims(user_id(1)))
+    async with running(settings) as app, client_of(app, token) as ada:
+        lunch = await made(ada)
+        restore = await backup(owner)
+        lost_tag = await patched(ada, lunch, "20.00")
+    await restore()
+    async with running(settings) as app, client_of(app, token) as ada:
+        tag = await patched(ada, lunch, "30.00")
+        restore = await backup(owner)
+        lost_later = await patched(ada, lunch, "40.00")
+    await restore()
+    async with running(settings) as app, client_of(app, token) as ada:
+        present = await ada.get(url(lunch), headers={"If-None-Match": lost_tag})
+        assert (present.status_code, present.headers["etag"]) == (200, tag)
+        assert present.json()["amount"] == "30.00"
+        stale = await ada.patch(url(lunch), json={"amount": "1.00"}, headers={"If-Match": lost_tag})
+        assert stale.status_code == 412
+        assert (await patched(ada, lunch, "50.00")) not in {lost_tag, tag, lost_later}
+
+
 async def test_a_condition_of_a_lost_future_is_stale(
     settings: Settings,
     owner: "asyncpg.Connection[asyncpg.Record]",

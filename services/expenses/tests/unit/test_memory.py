@@ -27,6 +27,13 @@ def test_it_holds_what_fits_and_not_one_byte_more() -> None:
     assert held.size == ONE + 1
 
 
+def test_its_fields_count_as_well() -> None:
+    """The link to the next page of a long query is longer than the page."""
+    held = Memory()
+    held.keep(key(1), Kept(1, '"t"', [(b"link", b"x" * 10_000), (b"etag", b'"t"')], b"body", None))
+    assert held.size == ONE + len("link") + 10_000 + len('etag"t"') + len("body")
+
+
 def test_the_least_used_goes_first() -> None:
     held = Memory(2 * ONE)
     held.keep(key(1), kept())

@@ -11,7 +11,7 @@ from expenses_service.header_fields import Field
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_OF_ONE: Final = 1024 * 1024
 OVERHEAD: Final = 1024
-"""What an answer takes beside its body and its key: objects and headers, measured as 0.9 KB."""
+"""What an answer takes beside body, key and fields: objects; 0.9 KB with usual fields."""
 UNUSED_SECONDS: Final = 3600
 
 Key = tuple[str, str, bytes]
@@ -80,4 +80,5 @@ class Memory:
 
 
 def _size(key: Key, kept: Kept) -> int:
-    return len(key[1]) + len(key[2]) + len(kept.body or b"") + OVERHEAD
+    fields = sum(len(name) + len(value) for name, value in kept.fields)
+    return len(key[1]) + len(key[2]) + fields + len(kept.body or b"") + OVERHEAD

@@ -6,13 +6,14 @@ moment of the last restore in microseconds, 0 before any. Nobody makes changes f
 it is above all that was given out before. A restore writes it while the service does not run.
 """
 
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expenses_service.changes.models import data_epoch
+from expenses_service.changes.models import data_epoch, restores
 from expenses_service.expenses.documents import etag
 from expenses_service.expenses.models import Expense
 
@@ -28,20 +29,25 @@ def base() -> ColumnElement[int]:
 
 
 class Epoch:
-    """The `base` of this process's life, read when it is first needed."""
+    """Every restore that there was before this process, read when it is first needed."""
 
     def __init__(self) -> None:
-        self._base: int | None = None
+        self._bases: list[int] | None = None
 
     async def tag(self, connection: AsyncConnection, expense: Expense) -> str:
         """The entity tag of one expense: its version.
 
         One that a backup brought back and that was changed since has a version that was given out
-        before, for what is lost: its tag names the restore too.
+        before, for what is lost: its tag names the restore too, the last one before the change.
         """
-        if self._base is None:
-            self._base = int((await connection.execute(select(base()))).scalar_one())
-        restored_at = _ZERO + timedelta(microseconds=self._base)
-        if expense.created_at < restored_at <= expense.updated_at:
-            return f'"{expense.version}.{self._base}"'
+        if self._bases is None:
+            found = await connection.execute(select(restores.c.base).order_by(restores.c.base))
+            self._bases = list(found.scalars())
+        before = bisect_right(self._bases, _microseconds(expense.updated_at))
+        if before and _microseconds(expense.created_at) < self._bases[before - 1]:
+            return f'"{expense.version}.{self._bases[before - 1]}"'
         return etag(expense)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _ZERO) // timedelta(microseconds=1)

@@ -29,6 +29,9 @@ ORDER BY l.seq
 """  # noqa: S608 - of constants
 
 
+_FIELDS: Final = frozenset(Expense.__struct_fields__)
+
+
 class Latest(Struct, frozen=True):
     """A data version, and in order the expenses as each change left them that led to it."""
 
@@ -41,15 +44,19 @@ async def latest_changes(direct: Direct, user_id: UUID, since: int) -> Latest | 
 
     None if the log does not have every one of them, or if they are more than MOST: so what a
     restore or an erasure made of the data is never taken for a few changes. None also where one is
-    of another release, whose values this one does not know. Raises Unavailable.
+    of another release, whose values this one does not know, or which did not know all that an
+    expense has: what its snapshot lacks, the row may hold. Raises Unavailable.
     """
     rows = await direct.fetch(_LATEST, user_id, since)
     snapshots = [snapshot for _, snapshot in rows if snapshot is not None]
     version = rows[0]["version"] if rows else 0
     if len(snapshots) != version - since or len(snapshots) > MOST:
         return None
+    documents = [json.decode(snapshot) for snapshot in snapshots]
+    if not all(document.keys() >= _FIELDS for document in documents):
+        return None
     try:
-        expenses = [expense_of(json.decode(snapshot)) for snapshot in snapshots]
+        expenses = [expense_of(document) for document in documents]
     except ValidationError:
         return None
     is_known = all(expense.currency in CURRENCIES for expense in expenses)

@@ -77,6 +77,14 @@ data_epoch: Final = Table(
     comment="microseconds since 1970 of the last restore of a backup",
 )
 
+restores: Final = Table(
+    "restores",
+    metadata,
+    Column("base", BigInteger, primary_key=True, autoincrement=False),
+    CheckConstraint("base > 0", "base"),
+    comment="microseconds since 1970 of every restore of a backup",
+)
+
 
 class Change(Struct, frozen=True):
     """The next version of an expense, as it shall be, and what made it."""

@@ -17,11 +17,7 @@ _MAY_BE_ABSENT: Final[Mapping[str, Any]] = {
     "external_id": None,
     "deleted_at": None,
 }
-"""What a field that a release adds is in snapshots that are older: its empty value.
-
-It must be the column's default: a page that is carried forward shows the snapshot, one that is read
-shows the column.
-"""
+"""What a field that a release adds is in snapshots that are older: its empty value."""
 
 
 def expense_of(snapshot: Mapping[str, Any]) -> Expense:

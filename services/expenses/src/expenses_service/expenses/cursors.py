@@ -6,6 +6,8 @@ scope: user, filters and order. It tells nothing that its page did not show, and
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
+from hashlib import blake2b
 from struct import Struct, error
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -42,6 +44,12 @@ def unseal(secret: bytes, scope: str, text: str) -> Position:
     if not hmac.compare_digest(text.encode(), seal(secret, scope, position).encode()):
         raise InvalidCursor
     return position
+
+
+@cache
+def key_name(secret: bytes) -> str:
+    """Tells keys apart and nothing else of them: a page is another one when its cursor is."""
+    return blake2b(secret, digest_size=8, person=b"cursor key").hexdigest()
 
 
 def _mac(secret: bytes, scope: str, place: bytes) -> bytes:

@@ -11,7 +11,7 @@ from expenses_service.cache.models import Built, Reply
 from expenses_service.cache.rules import entity_tag
 from expenses_service.changes.latest import latest_changes
 from expenses_service.expenses.carrying import Shown, carry, position
-from expenses_service.expenses.cursors import Position, seal, unseal
+from expenses_service.expenses.cursors import Position, key_name, seal, unseal
 from expenses_service.expenses.documents import page_body
 from expenses_service.expenses.pages import fetch_page, is_planned_once
 from expenses_service.expenses.repository import Page, Slice, page
@@ -52,7 +52,7 @@ async def list_page(
 
     read_version = partial(resources.versions.read, user_id)
     return await resources.cache.get_or_build(
-        user_id, _key(query), read_version, build, client_has=client_has
+        user_id, _key(resources.cursor_key, query), read_version, build, client_has=client_has
     )
 
 
@@ -91,7 +91,7 @@ async def _carried(
         return None
     resources.cache.replies["carried"] += 1
     cursor = _cursor(resources.cursor_key, user_id, query, items.end)
-    etag = entity_tag(user_id, latest.version, _key(query))
+    etag = entity_tag(user_id, latest.version, _key(resources.cursor_key, query))
     return Reply(etag, page_body(items.texts, cursor), latest.version)
 
 
@@ -114,8 +114,9 @@ def _cursor(secret: bytes, user_id: UUID, query: ListQuery, end: Position | None
     return None if end is None else seal(secret, _scope(user_id, query), end)
 
 
-def _key(query: ListQuery) -> str:
-    return f"expenses?{query.canonical()}"
+def _key(secret: bytes, query: ListQuery) -> str:
+    """Of what is kept: a page of another cursor key has a cursor that does not open any more."""
+    return f"expenses?{query.canonical()}#{key_name(secret)}"
 
 
 def _scope(user_id: UUID, query: ListQuery) -> str:
