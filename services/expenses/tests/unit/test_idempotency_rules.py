@@ -1,6 +1,8 @@
 import pytest
+from msgspec import json
 
 from expenses_service.errors import ValidationFailed
+from expenses_service.expenses.schemas import ExpenseDraft
 from expenses_service.idempotency.models import KeyedRequest
 from expenses_service.idempotency.rules import fingerprint, lock_number, require_key
 from tests.tokens import user_id
@@ -39,3 +41,18 @@ def test_keys_lock_apart_by_user_method_path_and_key() -> None:
     numbers = {lock_number(KeyedRequest(*scope, b"")) for scope in scopes}
     assert len(numbers) == len(scopes)
     assert all(-(2**63) <= number < 2**63 for number in numbers)
+
+
+def test_every_release_knows_a_request_that_another_has_answered() -> None:
+    """Both are there in a rollout: these numbers may never change."""
+    sent = """{"description": "Tee \\u00e0 la menthe", "tags": ["a", "b"], "amount": "12.30",
+      "currency": "EUR", "spent_on": "2026-11-27", "notes": null, "metadata": {"k": "v"}}"""
+    text = json.encode(ExpenseDraft.model_validate_json(sent).fields())
+    assert text.decode() == (
+        '{"amount":"12.30","currency":"EUR","spent_on":"2026-11-27",'
+        '"description":"Tee à la menthe","tags":["a","b"],"notes":null,"metadata":{"k":"v"}}'
+    )
+    digest = fingerprint(b"", text)
+    assert int.from_bytes(digest) == 0x44CEC4EC5CB47EC2E58C0DB54C224B45
+    request = KeyedRequest(user_id(1), "POST", "/api/v1/expenses", "key-1", digest)
+    assert lock_number(request) == -3773454972702804941
