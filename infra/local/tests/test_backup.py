@@ -33,7 +33,7 @@ from infra.local.tests.backups import (
     wait_until_ready,
 )
 
-EPOCH = re.compile(r"t\t\d{16}")  # the one row that a restore writes: since when numbers are counted anew
+EPOCH = re.compile(r"(t\t)?\d{16}")  # the two rows that a restore writes: since when numbers are counted anew
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_restored_into_an_empty_stack_every_row_is_there(taken: Taken, empty: Pa
             second = content(stack.place, again / f"{name}.dump")
             assert not Counter(first) - Counter(second)
             more = [*(Counter(second) - Counter(first))]
-            assert [bool(EPOCH.fullmatch(line)) for line in more] == [True] * (name == "expenses")
+            assert [bool(EPOCH.fullmatch(line)) for line in more] == [True] * 2 * (name == "expenses")
             assert sum("GRANT" in line for line in first) > 3
             assert sum("\t" in line for line in first) > 3
         one_moment(Here(stack.place), taken)
