@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from auth_service.accounts import repository
 from auth_service.accounts.errors import WrongPassword
-from auth_service.accounts.models import User
 from auth_service.accounts.rules import email_key
 from auth_service.accounts.schemas import PasswordChange
 from auth_service.accounts.service import etag_of, refuse_weak
@@ -13,6 +12,7 @@ from auth_service.errors import FieldError, VersionConflict
 from auth_service.events import repository as events
 from auth_service.events.models import Client
 from auth_service.resources import Resources
+from auth_service.revocations.repository import is_revoked
 from auth_service.sessions import rules
 from auth_service.sessions.endings import forget_sessions, take_back
 from auth_service.sessions.errors import SessionRevoked
@@ -52,7 +52,7 @@ async def change_password(
     try:
         interval = int(resources.settings.rotation_interval_seconds * 1000)
         await resources.sessions.announce_successor(caller.claims.session_id, interval)
-        await _replace(resources, user, old, encoded, session, client)
+        await _replace(resources, caller, old, encoded, session, client)
     except BaseException:
         await take_back(resources, session)
         raise
@@ -62,11 +62,13 @@ async def change_password(
 
 
 async def _replace(
-    resources: Resources, user: User, old: str, new: str, session: Session, client: Client
+    resources: Resources, caller: Caller, old: str, new: str, session: Session, client: Client
 ) -> None:
-    """Raises SessionRevoked when another request changed the password or ended all sessions."""
+    """Raises SessionRevoked when another request changed the password or ended the session."""
+    user = caller.user
     async with resources.database.transaction() as connection:
-        if not await repository.replace_password(connection, user, old, new):
+        replaced = await repository.replace_password(connection, user, old, new)
+        if not replaced or await is_revoked(connection, caller.claims.session_id):
             raise SessionRevoked
         await events.record(connection, user.id, "password_changed", client, session.id)
 
@@ -85,6 +87,7 @@ async def close_account(
 
     Raises:
         WrongPassword: the current password is not right.
+        SessionRevoked: the caller's session was ended meanwhile.
         VersionConflict: the profile has none of the expected tags.
         TooManyAttempts, Busy, SessionsUnavailable, Unavailable: not now; nothing has changed.
 
@@ -93,6 +96,9 @@ async def close_account(
     user = caller.user
     async with resources.database.transaction() as connection:
         present = await repository.lock_user(connection, user.id)
+        ended = await is_revoked(connection, caller.claims.session_id)
+        if present and (ended or present.ver != user.ver):
+            raise SessionRevoked
         if present and expected is not None and etag_of(present) not in expected:
             raise VersionConflict
         await repository.delete_user(connection, user.id)
