@@ -107,7 +107,7 @@ async def test_none_are_told_when_one_is_of_another_release(
     owner = await asyncpg.connect(urls["owner"])
     try:
         await owner.execute(
-            f"UPDATE change_log SET snapshot = snapshot {made_other} WHERE seq = 1"  # noqa: S608
+            f"UPDATE change_log SET snapshot = snapshot {made_other} WHERE seq = 1"  # noqa: S608 - of those above
         )
     finally:
         await owner.close()
