@@ -3,11 +3,13 @@
 The gateway has a core of its own: it is what refuses.
 """
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
+from bench import machine
 from bench.figures import Goal, Line, Round, Sample, median_of
 from bench.loads import list_answer, lists
 from bench.sides import EXPENSES, drive, running, sample
@@ -20,8 +22,11 @@ ADMITTED = 500
 TIMES = 3
 GOAL = Goal("at least", 0.80)
 REFUSED_MS = 500
-PROBES = 8
-"""Beside the load, so that some of them are refused in each round."""
+PROBES = 16
+"""Beside the load, so that some of them are refused in each round.
+
+They pause as its connections do: who comes back at once is a load of refusals.
+"""
 AT_PEAK = 64
 FLOOD_SECONDS = 10
 """It takes a while until so many wait."""
@@ -30,7 +35,8 @@ FLOOD_SECONDS = 10
 def overload(site: Site) -> Iterator[Line]:
     """Three times as many connections as the gateway lets in.
 
-    Each waits so long between its requests that all together ask for three times the peak.
+    Each waits so long between its requests that all together ask for three times the peak. That is
+    measured before and after: a flood takes long enough for the machine to become another.
     """
     cookies = site.ada.cookies(site.auth)
     load = lists(cookies, list_answer(site, cookies))
@@ -38,15 +44,16 @@ def overload(site: Site) -> Iterator[Line]:
     site.pin(gateway)
     site.say("  OVER")
     seconds = site.options.seconds
-    peak = drive(site, gateway, load, AT_PEAK, seconds).value
+    flood = replace(load, refusals=(429, 503))
     connections = TIMES * ADMITTED
-    pause = round(connections * 1000 / (TIMES * peak)) if peak else 0
-    flood = replace(load, refusals=(429, 503), pause_ms=max(1, pause))
+    peak = drive(site, gateway, load, AT_PEAK, seconds)
     rounds, slowest = [], []
     for _ in range(site.options.rounds):
-        before = drive(site, gateway, load, AT_PEAK, seconds)
-        after, refused_ms = _flooded(site, flood, connections, cookies)
-        rounds.append(Round(before, after))
+        pause = round(connections * 1000 / (TIMES * peak.value)) if peak.value else 0
+        paused = replace(flood, pause_ms=max(1, pause))
+        flooded, refused_ms = _flooded(site, gateway, paused, connections, cookies)
+        before, peak = peak, drive(site, gateway, load, AT_PEAK, seconds)
+        rounds.append(Round(mean(before, peak), flooded))
         slowest.append(refused_ms)
     note = refusals(median_of(slowest))
     yield Line(
@@ -62,15 +69,24 @@ def refusals(milliseconds: float | None) -> str:
     return f"95 of 100 refusals came within {milliseconds:.0f} ms"
 
 
-def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[Sample, float | None]:
+def mean(before: Sample, after: Sample) -> Sample:
+    """What was reached around a flood, with what was wrong in either."""
+    value = (before.value + after.value) / 2
+    return replace(before, value=value, faults=(*before.faults, *after.faults))
+
+
+def _flooded(
+    site: Site, gateway: Target, flood: Load, connections: int, cookies: str
+) -> tuple[Sample, float | None]:
     """Good answers a second, and the 95th percentile of what a refusal takes, seen from beside the load."""
     ended = threading.Event()
     refused: list[float] = []
     probes = [
-        threading.Thread(target=_probe, args=(site.gateway, cookies, refused, ended)) for _ in range(PROBES)
+        threading.Thread(target=_probe, args=(gateway.url, cookies, flood.pause_ms / 1000, refused, ended))
+        for _ in range(PROBES)
     ]
     seconds = max(FLOOD_SECONDS, 3 * flood.pause_ms // 1000)
-    with running(site, site.gateway, flood, connections, seconds) as run:
+    with running(site, gateway.url, flood, connections, seconds) as run:
         for probe in probes:
             probe.start()
         try:
@@ -79,6 +95,7 @@ def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[S
             ended.set()
             for probe in probes:
                 probe.join()
+    machine.settle(gateway.pid)
     if not refused:
         return sample(outcome), None
     slow = sorted(refused)[len(refused) * 95 // 100]
@@ -87,9 +104,9 @@ def _flooded(site: Site, flood: Load, connections: int, cookies: str) -> tuple[S
     return replace(measured, faults=(*measured.faults, *late)), slow
 
 
-def _probe(url: str, cookies: str, refused: list[float], ended: threading.Event) -> None:
+def _probe(url: str, cookies: str, pause: float, refused: list[float], ended: threading.Event) -> None:
     with closing(Caller(url, {"Cookie": cookies})) as caller:
-        while not ended.wait(0.005):
+        while not ended.wait(random.uniform(0, 2 * pause)):
             answer = caller.call("GET", EXPENSES)
             if answer.status in {429, 503}:
                 refused.append(answer.seconds * 1000)

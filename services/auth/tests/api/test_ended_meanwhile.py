@@ -1,11 +1,16 @@
 """A session that is ended while something of it is under way."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth_service.revocations.repository import is_revoked
 from tests.actors import AUTH, PASSWORD, client_of
 from tests.api.test_password import CHANGE, NEW, close, login, session_ids
 
@@ -44,3 +49,39 @@ async def test_a_session_that_is_ended_while_the_password_is_looked_at_does_noth
         left = NEW if ending == "the password" else PASSWORD
         assert (await login(phone, left)).status_code == 200
         assert len(await session_ids(phone)) == (1 if ending == "all of them" else 2)
+
+
+async def test_a_session_ends_before_the_password_changes_or_after(
+    app: FastAPI, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that it is dead is told so after all that it still did."""
+    (own,) = await session_ids(ada)
+    ending: list[asyncio.Task[httpx.Response]] = []
+    async with client_of(app) as phone:
+        await login(phone, PASSWORD)
+
+        async def ask(connection: AsyncConnection, session_id: UUID) -> bool:
+            ended = await is_revoked(connection, session_id)
+            ending.append(asyncio.create_task(phone.delete(f"{AUTH}/sessions/{own}")))
+            assert not (await asyncio.wait(ending, timeout=1))[0]
+            return ended
+
+        monkeypatch.setattr("auth_service.accounts.credentials.is_revoked", ask)
+        assert (await ada.post(f"{AUTH}/password", json=CHANGE)).status_code == 204
+        assert (await ending[0]).status_code == 204
+
+
+async def test_a_session_of_a_closed_account_leaves_no_word(
+    app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    """Its owner's address and browser are gone with the account, and stay so."""
+    async with client_of(app) as phone:
+        await login(phone, PASSWORD)
+        assert (await close(ada, current_password=PASSWORD)).status_code == 204
+        assert (await phone.post(f"{AUTH}/logout")).status_code == 204
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        for table in ("security_events", "revoked_sessions"):
+            assert await owner.fetch(f"SELECT * FROM {table}") == []  # noqa: S608 - no input
+    finally:
+        await owner.close()

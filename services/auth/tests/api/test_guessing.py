@@ -128,8 +128,8 @@ async def test_who_waits_for_a_turn_is_not_counted_yet(settings: Settings, redis
             refused(await login(blocked, form), "address")
             in_line.append(asyncio.create_task(login(client, form)))
             await room_left(app, 0)
-            for anybody in (client, blocked):
-                assert (await login(anybody, form)).json()["code"] == "busy"
+            assert (await login(client, form)).json()["code"] == "busy"
+            refused(await login(blocked, form), "address")  # the line has room for others
             assert await throttle_keys(redis) == before
         finally:
             gate.set()
@@ -145,6 +145,32 @@ async def room_left(app: FastAPI, places: int) -> None:
             return
         await asyncio.sleep(0.01)
     raise TimeoutError(places)
+
+
+async def test_one_address_does_not_hold_the_line_against_the_others(settings: Settings) -> None:
+    """With a password that is right no limit stops it, and the line is as long as it is."""
+    gate = threading.Event()
+    async with (
+        limited(settings, password_threads=1, password_waiting=5) as app,
+        client_at(app, "192.0.2.1") as crowd,
+        client_at(app, "192.0.2.2") as other,
+    ):
+        assert (await register(crowd, ADA["email"])).status_code == 201
+        run = app.state.resources.passwords.run
+        at_work = [asyncio.create_task(run(gate.wait)) for _ in range(2)]
+        in_line = [asyncio.create_task(login(crowd, ADA)) for _ in range(4)]
+        try:
+            await room_left(app, 0)
+            assert (await login(crowd, ADA)).json()["code"] == "busy"
+            theirs = asyncio.create_task(login(other, ADA))
+            given_up, _ = await asyncio.wait(in_line, return_when=asyncio.FIRST_COMPLETED)
+            assert [task.result().json()["code"] for task in given_up] == ["busy"]
+        finally:
+            gate.set()
+        assert (await theirs).status_code == 200
+        statuses = [answer.status_code for answer in await asyncio.gather(*in_line)]
+        assert sorted(statuses) == [200, 200, 200, 503]
+        await asyncio.gather(*at_work)
 
 
 @pytest.mark.parametrize("path", ["login", "register"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -79,6 +79,34 @@ async def test_a_hundred_and_no_more(ada: httpx.AsyncClient, bob: httpx.AsyncCli
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tokens")
     await create(bob)
     assert (await ada.delete(f"{TOKENS}/{tokens[50]['id']}")).status_code == 204
+    await create(ada)
+
+
+async def test_three_hundred_in_ten_minutes_and_no_more(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    """Each that is revoked is told to every reader, whose list has room for all users' tokens."""
+    user_id = (await ada.get(f"{AUTH}/me")).json()["id"]
+    made = """INSERT INTO personal_access_tokens
+        (user_id, name, scopes, secret_sha256, created_at, revoked_at)
+        SELECT $1, '', '{}', '', now() - make_interval(secs => 599 - n), now()
+        FROM generate_series(1, 299) AS n"""
+    owner = await asyncpg.connect(urls["owner"])
+    try:
+        await owner.execute(made, UUID(user_id))
+    finally:
+        await owner.close()
+    token = await create(ada)
+    refused = await ada.post(TOKENS, json=FORM)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    wait = int(refused.headers["retry-after"])
+    assert 1 <= wait <= 2
+    assert refused.headers["ratelimit-policy"] == '"personal-tokens";q=300;w=600'
+    assert refused.headers["ratelimit"] == f'"personal-tokens";r=0;t={wait}'
+    assert (await ada.delete(f"{TOKENS}/{token['id']}")).status_code == 204
+    assert (await ada.post(TOKENS, json=FORM)).status_code == 429  # revoked ones count
+    await create(bob)
+    await asyncio.sleep(wait)
     await create(ada)
 
 

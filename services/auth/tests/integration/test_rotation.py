@@ -16,9 +16,23 @@ INTERVAL = 30_000
 IDLE = 14 * 24 * 3600 * 1000
 
 
+class Clock:
+    """Redis's own, until a test gives an instant in milliseconds."""
+
+    now: int | str = ""
+
+    def __call__(self) -> int | str:
+        return self.now
+
+
 @pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[SessionStore]:
-    store = SessionStore(connect(redis_url, None))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(redis_url: str, clock: Clock) -> AsyncIterator[SessionStore]:
+    store = SessionStore(connect(redis_url, None), clock)
     yield store
     await store.close()
 
@@ -34,51 +48,51 @@ def session(**changes: object) -> Session:
 
 
 @pytest.mark.parametrize(
-    ("given", "after_ms", "outcome", "generation", "rotates"),
+    ("given", "after_ms", "decision", "rotates"),
     [
-        (5, 30_000, Outcome.ROTATED, 6, True),
-        (5, 29_999, Outcome.SAME, 5, False),
-        (4, 29_999, Outcome.GRACE, 5, False),
-        (4, 30_000, Outcome.REUSE, 5, False),
-        (6, 0, Outcome.FAST_FORWARD, 6, True),
-        (6, 90_000, Outcome.FAST_FORWARD, 6, True),
-        (3, 0, Outcome.REUSE, 5, False),
-        (7, 0, Outcome.REUSE, 5, False),
-        (1, 10**9, Outcome.REUSE, 5, False),
+        (5, 30_000, (Outcome.ROTATED, 6), True),
+        (5, 29_999, (Outcome.SAME, 5), False),
+        (4, 29_999, (Outcome.GRACE, 5), False),
+        (4, 30_000, (Outcome.REUSE, 5), False),
+        (6, 0, (Outcome.FAST_FORWARD, 6), True),
+        (6, 90_000, (Outcome.FAST_FORWARD, 6), True),
+        (3, 0, (Outcome.REUSE, 5), False),
+        (7, 0, (Outcome.REUSE, 5), False),
+        (1, 10**9, (Outcome.REUSE, 5), False),
     ],
 )
 async def test_the_table(
     store: SessionStore,
+    clock: Clock,
     given: int,
     after_ms: int,
-    outcome: Outcome,
-    generation: int,
+    decision: tuple[Outcome, int],
     *,
     rotates: bool,
 ) -> None:
     one = session()
     await store.add(one, 50)
-    now = one.rotated_ms + after_ms
-    decided = await store.rotate(one.id, given, now, INTERVAL)
-    assert decided == (outcome, generation, now if rotates else one.rotated_ms)
+    clock.now = now = one.rotated_ms + after_ms
+    decided = await store.rotate(one.id, given, INTERVAL)
+    assert decided == (*decision, now if rotates else one.rotated_ms)
     after = await store.find(one.id)
     assert after is not None
-    assert after.active is (outcome is not Outcome.REUSE)
-    if outcome is Outcome.REUSE:
-        again = await store.rotate(one.id, 5, now, INTERVAL)
+    assert after.active is (decision[0] is not Outcome.REUSE)
+    if not after.active:
+        again = await store.rotate(one.id, 5, INTERVAL)
         assert again[0] is Outcome.REVOKED
 
 
 async def test_a_session_that_is_not_there_is_absent(store: SessionStore) -> None:
-    assert (await store.rotate(uuid7(), 1, 1, INTERVAL))[0] is Outcome.ABSENT
+    assert (await store.rotate(uuid7(), 1, INTERVAL))[0] is Outcome.ABSENT
     assert await store.find(uuid7()) is None
 
 
-async def test_fifty_at_once_are_one_rotation(store: SessionStore) -> None:
+async def test_fifty_at_once_are_one_rotation(store: SessionStore, clock: Clock) -> None:
     one = session()
     await store.add(one, 50)
-    now = one.rotated_ms + INTERVAL
-    decided = await asyncio.gather(*(store.rotate(one.id, 5, now, INTERVAL) for _ in range(50)))
+    clock.now = now = one.rotated_ms + INTERVAL
+    decided = await asyncio.gather(*(store.rotate(one.id, 5, INTERVAL) for _ in range(50)))
     outcomes = [outcome for outcome, _, _ in decided]
     assert outcomes.count(Outcome.ROTATED) == 1
     assert outcomes.count(Outcome.GRACE) == 49
@@ -110,18 +124,61 @@ async def test_ending_marks_and_never_makes(store: SessionStore) -> None:
     found = await store.find(one.id)
     assert found is not None
     assert not found.active
-    assert (await store.rotate(one.id, 5, one.rotated_ms, INTERVAL))[0] is Outcome.REVOKED
+    assert (await store.rotate(one.id, 5, INTERVAL))[0] is Outcome.REVOKED
+
+
+async def test_an_ended_session_is_kept_for_ten_minutes(
+    store: SessionStore, redis_url: str
+) -> None:
+    """Signing in again and again must not fill Redis with what has ended."""
+    user = uuid4()
+    kept, ended, short = (session(user_id=user) for _ in range(3))
+    async with connect(redis_url, None) as redis:
+        for one in (kept, ended, short):
+            await store.add(one, 50)
+        await redis.pexpire(f"session:{short.id}", 60_000)
+        for one in (ended, short):
+            await store.end(one.id, user)
+        left = [await redis.pttl(f"session:{one.id}") for one in (kept, ended, short)]
+        assert IDLE - 60_000 < left[0] <= IDLE
+        assert 540_000 < left[1] <= 600_000
+        assert 0 < left[2] <= 60_000
+        await store.end_all(user)
+        assert 0 < await redis.pttl(f"session:{kept.id}") <= 600_000
+    assert await store.of_user(user) == []
+
+
+async def test_who_signed_in_after_all_were_ended_stays_so(store: SessionStore) -> None:
+    user = uuid4()
+    before, after = session(user_id=user, ver=1), session(user_id=user, ver=2)
+    for one in (before, after):
+        await store.add(one, 50)
+    await store.end_all(user, 2)
+    assert [found.id for found in await store.of_user(user)] == [after.id]
+    outcomes = [(await store.rotate(one.id, 5, INTERVAL))[0] for one in (before, after)]
+    assert outcomes == [Outcome.REVOKED, Outcome.SAME]
+
+
+async def test_rotations_are_timed_by_one_clock(store: SessionStore) -> None:
+    """That of Redis: replicas whose clocks differ would take a lost answer for a theft."""
+    one = session(rotated_ms=0)
+    await store.add(one, 50)
+    before = time.time_ns() // 1_000_000
+    outcome, generation, rotated_ms = await store.rotate(one.id, 5, INTERVAL)
+    assert (outcome, generation) == (Outcome.ROTATED, 6)
+    assert before - 1000 <= rotated_ms <= time.time_ns() // 1_000_000 + 1000
+    assert await store.rotate(one.id, 5, INTERVAL) == (Outcome.GRACE, 6, rotated_ms)
 
 
 async def test_a_session_expires_when_idle_and_never_after_its_end(
-    store: SessionStore, redis_url: str
+    store: SessionStore, clock: Clock, redis_url: str
 ) -> None:
     redis = connect(redis_url, None)
     one = session()
     await store.add(one, 50)
     assert await redis.pexpiretime(f"session:{one.id}") == one.seen_ms + IDLE
-    late = one.expires_ms - 1000
-    await store.rotate(one.id, 5, late, INTERVAL)
+    clock.now = one.expires_ms - 1000
+    await store.rotate(one.id, 5, INTERVAL)
     assert await redis.pexpiretime(f"session:{one.id}") == one.expires_ms
     await redis.aclose()
 

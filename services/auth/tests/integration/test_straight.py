@@ -170,7 +170,8 @@ async def test_who_finds_the_line_full_is_refused_alike(
     at_work = []
     for side in sides:
         passwords = side.app.state.resources.passwords
-        at_work += [asyncio.create_task(passwords.run(gate.wait)) for _ in range(passwords.room)]
+        crowd = range(passwords.room)  # from where the next come too
+        at_work += [asyncio.create_task(passwords.run(gate.wait, "127.0.0.1")) for _ in crowd]
     await asyncio.sleep(0)
     try:
         seen = {await same(sides, "POST", path, "nobody", case) for case in range(7)}

@@ -234,3 +234,41 @@ async def test_without_memory_for_a_hash_it_is_busy(monkeypatch: pytest.MonkeyPa
                 await work
     assert await passwords.hash("x")
     await passwords.close()
+
+
+@pytest.mark.usefixtures("_patience")
+async def test_nobody_holds_the_line_against_the_others() -> None:
+    """Full, it gives somebody new the last place of whoever has most, and no more than theirs."""
+    passwords = pool(threads=1, waiting=5)
+    gate = threading.Event()
+    came: list[tuple[str, asyncio.Task[bool]]] = []
+
+    async def come(whose: str) -> None:
+        came.append((whose, asyncio.create_task(passwords.run(gate.wait, whose))))
+        await asyncio.sleep(0.01)
+
+    try:
+        for _ in range(6):
+            await come("crowd")  # one at work, one at hand, four in line
+        assert passwords.room == 0
+        for _ in range(2):
+            await passwords.require_room("one")
+            await come("one")
+        assert passwords.room == 0
+        for whose in ("crowd", "one"):  # each has two of the four places
+            with pytest.raises(Busy):
+                await passwords.require_room(whose)
+            with pytest.raises(Busy):
+                await passwords.run(gate.wait, whose)
+        await come("third")
+        await come("fourth")
+        with pytest.raises(Busy):
+            await passwords.require_room("fifth")  # everybody has one
+    finally:
+        gate.set()
+    told = await asyncio.gather(*(task for _, task in came), return_exceptions=True)
+    served = [whose for (whose, _), outcome in zip(came, told, strict=True) if outcome is True]
+    assert served == ["crowd", "crowd", "crowd", "one", "third", "fourth"]
+    assert sum(isinstance(outcome, Busy) for outcome in told) == 4
+    assert passwords.room == 6
+    await passwords.close()

@@ -43,9 +43,10 @@ async def change_password(
 
     """
     user = caller.user
-    await refuse_weak(resources, form.new_password, user.email, "/new_password")
+    whose = visitor.network
+    await refuse_weak(resources, form.new_password, user.email, "/new_password", whose)
     old = await _confirmed(resources, caller, form.current_password, client, visitor)
-    encoded = await resources.passwords.hash(form.new_password)
+    encoded = await resources.passwords.hash(form.new_password, whose)
     raised = replace(user, ver=user.ver + 1)
     session = new_session(raised, client)
     await resources.sessions.add(session, rules.MAX_SESSIONS)
@@ -57,7 +58,7 @@ async def change_password(
         await take_back(resources, session)
         raise
     resources.exchange.forget(user.id)
-    await forget_sessions(resources, user.id, but=session.id)
+    await forget_sessions(resources, user.id, raised.ver)
     return await grant(resources, raised, session)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,7 @@ WAIT_SECONDS = 3.0
 HELD_SECONDS = 0.25
 HELD_AT_ONCE = 256
 IDLE_SECONDS = 5.0
+NO_PLACE = "passwords: no place in line"
 NICENESS = 8
 """Of the threads, on Linux: a sixth of the event loop's share of a core that both want.
 
@@ -37,6 +39,11 @@ class PasswordPool:
     There are twice as many turns as threads: whoever has one of the others is at hand, so that a
     thread that is done goes on at once. The event loop has no time for it just then, and takes two
     trips to Redis between one turn and the next: threads idled for a tenth of a flood.
+
+    Whoever asks is named, by the network they come from. When the line is full, somebody new takes
+    the last place of whoever has most, unless they had fewer then: one client alone does not hold
+    the line against all others (stochastic fair queueing drops from the longest queue; McKenney
+    1990).
     """
 
     def __init__(self, *, time_cost: int, memory_kib: int, threads: int, waiting: int) -> None:
@@ -46,6 +53,7 @@ class PasswordPool:
         )
         self._turns = asyncio.Semaphore(2 * threads)
         self._room = threads + waiting
+        self._line: dict[asyncio.Timeout, str] = {}  # who waits for a turn, the first first
         self._held = 0
         self._release: asyncio.TimerHandle | None = None
         self._nobody = self._argon2id.hash("the password of nobody")
@@ -54,32 +62,50 @@ class PasswordPool:
     @property
     def room(self) -> int:
         """The places at work and in line that nobody has."""
-        return self._room
+        return max(0, self._room)
 
-    async def require_room(self) -> None:
-        """Raises Busy when whoever came now would be refused a turn, and a moment later too.
+    async def require_room(self, whose: str = "") -> None:
+        """Raises Busy when they would be refused a turn now, and a moment later too.
 
         Clients that come again at once would otherwise keep the event loop busy with refusals.
         """
-        if self._room == 0 and self._held < HELD_AT_ONCE:
+        if not self._has_room(whose) and self._held < HELD_AT_ONCE:
             self._held += 1
             try:
                 await asyncio.sleep(at_most(HELD_SECONDS))
             finally:
                 self._held -= 1
-        self._require_room()
+        if not self._has_room(whose):
+            raise Busy(retry_after=1, cause=NO_PLACE)
 
-    def _require_room(self) -> None:
-        if self._room == 0:
-            raise Busy(retry_after=1, cause="passwords: no place in line")
+    def _has_room(self, whose: str) -> bool:
+        return self._room > 0 or self._gives_way(whose) is not None
+
+    def _gives_way(self, whose: str) -> asyncio.Timeout | None:
+        """The last in line of whoever has most, more than `whose` would have; None is nobody."""
+        staying = {limit: who for limit, who in self._line.items() if not limit.expired()}
+        places = Counter(staying.values())
+        most = max(places.values(), default=0)
+        if most <= places[whose] + 1:
+            return None
+        return next(limit for limit in reversed(staying) if places[staying[limit]] == most)
+
+    def _enter(self, whose: str) -> None:
+        """Take a place in line. Raises Busy."""
+        if self._room <= 0:
+            last = self._gives_way(whose)
+            if last is None:
+                raise Busy(retry_after=1, cause=NO_PLACE)
+            del self._line[last]
+            last.reschedule(asyncio.get_running_loop().time())
+        self._room -= 1
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, whose: str = "") -> AsyncIterator[None]:
         """The right to the next free thread for as long as the block lasts. Raises Busy."""
-        self._require_room()
-        self._room -= 1
+        self._enter(whose)
         try:
-            await self._wait()
+            await self._wait(whose)
             try:
                 yield
             finally:
@@ -97,21 +123,26 @@ class PasswordPool:
             IDLE_SECONDS, loop.run_in_executor, self._threads, self._argon2id.release
         )
 
-    async def _wait(self) -> None:
+    async def _wait(self, whose: str) -> None:
+        """Raises Busy after a while, and when somebody else has taken the place."""
         try:
-            async with asyncio.timeout(at_most(WAIT_SECONDS)):
-                await self._turns.acquire()
+            async with asyncio.timeout(at_most(WAIT_SECONDS)) as limit:
+                self._line[limit] = whose
+                try:
+                    await self._turns.acquire()
+                finally:
+                    self._line.pop(limit, None)
         except TimeoutError:
             raise Busy(retry_after=1, cause="passwords: no turn in time") from None
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    async def run(self, work: Callable[[], Result], whose: str = "") -> Result:
         """Run `work` in a thread, in a turn of its own. Raises Busy."""
-        async with self.turn():
+        async with self.turn(whose):
             return await self._in_thread(work)
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, whose: str = "") -> str:
         """The encoded hash of `password`, in a turn of its own. Raises Busy."""
-        return await self.run(lambda: self._argon2id.hash(password))
+        return await self.run(lambda: self._argon2id.hash(password), whose)
 
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Whether `password` is the one; the caller has a turn. Raises Busy.

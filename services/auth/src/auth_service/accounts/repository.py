@@ -47,6 +47,12 @@ async def lock_user(connection: AsyncConnection, user_id: UUID) -> User | None:
     return User(**row) if row else None
 
 
+async def hold_user(connection: AsyncConnection, user_id: UUID) -> bool:
+    """Whether there is the user, who cannot be changed or deleted until the transaction ends."""
+    statement = select(users.c.id).where(users.c.id == user_id).with_for_update(read=True)
+    return (await connection.execute(statement)).scalar_one_or_none() is not None
+
+
 async def update_profile(
     connection: AsyncConnection, user_id: UUID, changes: Mapping[str, Any]
 ) -> User:
@@ -60,9 +66,11 @@ async def update_profile(
     return User(**(await connection.execute(statement)).mappings().one())
 
 
-async def raise_version(connection: AsyncConnection, user_id: UUID) -> None:
-    """End every token that was issued to the user until now."""
-    await connection.execute(update(users).where(users.c.id == user_id).values(**_NEXT_VERSION))
+async def raise_version(connection: AsyncConnection, user_id: UUID) -> int:
+    """End every token that was issued to the user until now; the auth version that is good."""
+    mine = users.c.id == user_id
+    statement = update(users).where(mine).values(**_NEXT_VERSION).returning(users.c.ver)
+    return (await connection.execute(statement)).scalar_one_or_none() or 0
 
 
 async def replace_password(

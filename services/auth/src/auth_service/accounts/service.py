@@ -42,13 +42,14 @@ async def register(
 
     """
     await resources.throttle.register(visitor)
-    await refuse_weak(resources, form.password, form.email, "/password")
+    whose = visitor.network
+    await refuse_weak(resources, form.password, form.email, "/password", whose)
     values = {
         "email": form.email,
         "email_key": email_key(form.email),
         "name": form.name,
         "time_zone": form.time_zone,
-        "password_hash": await resources.passwords.hash(form.password),
+        "password_hash": await resources.passwords.hash(form.password, whose),
     }
     try:
         async with resources.database.transaction() as connection:
@@ -62,9 +63,11 @@ async def register(
     return user
 
 
-async def refuse_weak(resources: Resources, password: str, email: str, pointer: str) -> None:
+async def refuse_weak(
+    resources: Resources, password: str, email: str, pointer: str, whose: str
+) -> None:
     """Raises WeakPassword, which blames the field at `pointer`; Busy."""
-    if await resources.passwords.run(lambda: is_weak(password, email)):
+    if await resources.passwords.run(lambda: is_weak(password, email), whose):
         field = FieldError("weak_password", "is easy to guess", pointer=pointer)
         raise WeakPassword(errors=[field])
 

@@ -15,6 +15,7 @@ from auth_service.resources import Resources
 from auth_service.revocations import repository as revocations
 from auth_service.sessions import rules
 from auth_service.sessions.models import Session
+from auth_service.sessions.repository import EVERY
 
 log = structlog.get_logger(__name__)
 
@@ -24,13 +25,18 @@ async def end(
 ) -> None:
     """End a session for good: in Postgres, then in Redis as far as it can be reached.
 
+    Those of an account that is closed have ended with it, and nothing is written of its owner.
+
     Raises:
         Unavailable: Postgres cannot be reached, and nothing has been ended.
 
     """
     no_token_lives_longer = datetime.fromtimestamp(time.time() + rules.ABSOLUTE_SECONDS, UTC)
     async with resources.database.transaction() as connection:
-        if await revocations.revoke(connection, session_id, user_id, no_token_lives_longer):
+        # Held, so that whoever asks in a transaction of theirs whether it has ended knows.
+        if await accounts.hold_user(connection, user_id) and await revocations.revoke(
+            connection, session_id, user_id, no_token_lives_longer
+        ):
             await record(connection, user_id, kind, client, session_id)
     try:
         await resources.sessions.end(session_id, user_id)
@@ -48,16 +54,20 @@ async def end_all(
 
     """
     async with resources.database.transaction() as connection:
-        await accounts.raise_version(connection, user.id)
+        version = await accounts.raise_version(connection, user.id)
         await record(connection, user.id, "signed_out", client, session_id)
     resources.exchange.forget(user.id)
-    await forget_sessions(resources, user.id)
+    await forget_sessions(resources, user.id, version)
 
 
-async def forget_sessions(resources: Resources, user_id: UUID, but: UUID | None = None) -> None:
-    """Tell Redis, as far as it can be reached, of sessions whose end is in Postgres already."""
+async def forget_sessions(resources: Resources, user_id: UUID, version: int = EVERY) -> None:
+    """Tell Redis, as far as it can be reached, of sessions whose end is in Postgres already.
+
+    They are those from before the user's auth version became `version`; who has signed in since
+    then stays so.
+    """
     try:
-        await resources.sessions.end_all(user_id, but)
+        await resources.sessions.end_all(user_id, version)
     except Unavailable:
         log.warning("sessions_left_in_redis", user_id=str(user_id))
 

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -28,10 +28,29 @@ ANSWER_SECONDS = 1.5
 TOGETHER_SECONDS = 2.0  # of a request's five, which Postgres and Argon2 need too
 MAX_CONNECTIONS = 64
 
-# In one step: a session that runs out between two would come back, and without an end.
+EVERY = 2**31
+"""Above every auth version of a user."""
+ENDED_SECONDS = 600
+"""How long a session that has ended is kept, to tell its tokens why.
+
+After that it is not there, and its end is in Postgres. Kept for as long as a session lives, those
+that one account leaves, signing in again and again, would fill Redis.
+"""
+
+# KEYS: the user's index, session:{sid} of each. ARGV: how long each is kept (ms), the auth version
+# from which on a session goes on, sid of each. In one step: a session that runs out between two
+# would come back, and without an end. The first write takes no memory, so a full Redis takes all.
 END = """
-for _, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'revoked') end
+for number = 2, #KEYS do
+  local key, kept = KEYS[number], tonumber(ARGV[1])
+  local version = redis.call('HGET', key, 'ver')
+  if not version or tonumber(version) < tonumber(ARGV[2]) then
+    redis.call('ZREM', KEYS[1], ARGV[number + 1])
+    if version then
+      if redis.call('PTTL', key) > kept then redis.call('PEXPIRE', key, kept) end
+      redis.call('HSET', key, 'state', 'revoked')
+    end
+  end
 end
 """
 
@@ -60,10 +79,14 @@ def connect(url: str, password: str | None) -> "Redis":
 
 
 class SessionStore:
-    """Every method raises SessionsUnavailable when Redis does not do as it is told."""
+    """Every method raises SessionsUnavailable when Redis does not do as it is told.
 
-    def __init__(self, redis: "Redis") -> None:
+    A rotation is timed by Redis's clock, since those of replicas may differ; tests give `now_ms`.
+    """
+
+    def __init__(self, redis: "Redis", now_ms: Callable[[], int | str] = lambda: "") -> None:
         self._redis = redis
+        self._now_ms = now_ms
         self._rotate = redis.register_script(
             files("auth_service.sessions").joinpath("rotate.lua").read_text(encoding="utf-8")
         )
@@ -102,10 +125,10 @@ class SessionStore:
         return _session(session_id, fields) if fields else None
 
     async def rotate(
-        self, session_id: UUID, generation: int, now_ms: int, interval_ms: int
+        self, session_id: UUID, generation: int, interval_ms: int
     ) -> tuple[Outcome, int, int]:
         """Decide about a refresh token in one atomic step: outcome, generation, rotated_ms."""
-        arguments = [generation, now_ms, interval_ms, IDLE_SECONDS * 1000]
+        arguments = [generation, self._now_ms(), interval_ms, IDLE_SECONDS * 1000]
         async with available():
             outcome, current, rotated_ms = await self._rotate([_key(session_id)], arguments)
         return Outcome(outcome), int(current), int(rotated_ms)
@@ -113,8 +136,7 @@ class SessionStore:
     async def end(self, session_id: UUID, user_id: UUID) -> None:
         """Mark the session as revoked, so that its tokens are told why; never makes one."""
         async with available():
-            await self._redis.zrem(f"user_sessions:{user_id}", str(session_id))
-            await self._end([_key(session_id)])
+            await self._end_those(user_id, [session_id])
 
     async def of_user(self, user_id: UUID) -> list[Session]:
         """The sessions of a user that Redis has, the latest first."""
@@ -127,13 +149,14 @@ class SessionStore:
         sessions = (_session(*pair) for pair in zip(ids, found, strict=True))
         return [session for session in sessions if session is not None]
 
-    async def end_all(self, user_id: UUID, but: UUID | None = None) -> None:
-        """Mark every session of a user as revoked, `but` one."""
+    async def end_all(self, user_id: UUID, version: int = EVERY) -> None:
+        """Mark every session of a user from before the auth version `version` as revoked."""
         async with available():
-            ids = [found for found in await self._index(user_id) if found != but]
-            if ids:
-                await self._redis.zrem(f"user_sessions:{user_id}", *map(str, ids))
-                await self._end([_key(session_id) for session_id in ids])
+            await self._end_those(user_id, await self._index(user_id), version)
+
+    async def _end_those(self, user_id: UUID, ids: Sequence[UUID], version: int = EVERY) -> None:
+        keys = [f"user_sessions:{user_id}", *map(_key, ids)]
+        await self._end(keys, [ENDED_SECONDS * 1000, version, *map(str, ids)])
 
     async def announce_successor(self, session_id: UUID, milliseconds: int) -> None:
         """Remember for a while that another session is about to take the place of this one."""

@@ -1,12 +1,13 @@
 -- One refresh, decided atomically (SECURITY.md, refresh rotation).
 -- KEYS[1] session:{sid}
--- ARGV: generation of the token, now (ms), rotation interval (ms), idle life (ms)
+-- ARGV: generation of the token, now (ms; '' is by the clock of Redis), rotation interval (ms), idle life (ms)
 -- Returns {outcome, generation, rotated_ms}.
 local key = KEYS[1]
 local given, now, interval, idle = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local fields = redis.call('HMGET', key, 'state', 'generation', 'rotated_ms', 'expires_ms')
 if not fields[1] then return {'ABSENT', 0, 0} end
+if not now then now = redis.call('PEXPIRETIME', key) - redis.call('PTTL', key) end -- TIME is not ours to call
 local generation, rotated, expires = tonumber(fields[2]), tonumber(fields[3]), tonumber(fields[4])
 if fields[1] ~= 'active' then return {'REVOKED', generation, rotated} end
 

@@ -74,7 +74,7 @@ async def _authenticate(
         await record_alone(resources.direct, user_id, "sign_in_failed", client)
         raise InvalidCredentials
     if resources.passwords.is_outdated(encoded):
-        stronger = await resources.passwords.hash(form.password)
+        stronger = await resources.passwords.hash(form.password, visitor.network)
         async with resources.database.transaction() as connection:
             await accounts.replace_hash(connection, user.id, encoded, stronger)
     return user
@@ -127,10 +127,9 @@ async def refresh(
         SessionsUnavailable, Unavailable: not now; the token stays good.
 
     """
-    now = time.time_ns() // 1_000_000
     interval = int(resources.settings.rotation_interval_seconds * 1000)
     outcome, generation, rotated_ms = await resources.sessions.rotate(
-        session.id, claims.generation, now, interval
+        session.id, claims.generation, interval
     )
     if outcome is Outcome.REVOKED:  # meanwhile, or by a request that could not write it down
         await _refuse_outdated(resources, session, await _standing_user(resources, claims))

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from auth_service.cookies import read_cookie
 from auth_service.resources import Resources, get_resources
 from auth_service.throttles.models import Visitor
+from auth_service.throttles.rules import network
 
 
 async def visitor_of(
@@ -19,7 +20,7 @@ async def visitor_of(
 
     """
     address = request.client.host if request.client else "unknown"
-    return Visitor(address, read_cookie(request, resources.cookies.device))
+    return Visitor(network(address), read_cookie(request, resources.cookies.device))
 
 
 VisitorOf = Annotated[Visitor, Depends(visitor_of)]

@@ -30,7 +30,7 @@ async def check_password(
     throttle = resources.throttle
     buckets = throttle.buckets(visitor, account, user_id)
     await throttle.check(buckets)  # who has to wait takes no place in the line
-    async with resources.passwords.turn():
+    async with resources.passwords.turn(visitor.network):
         ticket = await throttle.take(buckets)
         try:
             matches = await resources.passwords.verify(encoded, password)

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Where a request comes from: its whole address, and its device cookie, known or not."""
+    """Where a request comes from: its network (rules.py), and its device cookie, known or not."""
 
-    address: str
+    network: str
     device: str | None
 
 

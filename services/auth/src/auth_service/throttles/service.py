@@ -35,9 +35,8 @@ class Throttle:
         """
         if visitor.device is not None and self._devices.is_known(visitor.device, user_id):
             return [self._delay("device", visitor.device)]
-        address = rules.network(visitor.address)
         most = self._settings.throttle_address_failures
-        return [self._window("address", address, most), self._delay("account", account)]
+        return [self._window("address", visitor.network, most), self._delay("account", account)]
 
     async def check(self, buckets: Sequence[Bucket]) -> None:
         """Raises TooManyAttempts; counts nothing."""
@@ -56,10 +55,8 @@ class Throttle:
 
     async def register(self, visitor: Visitor) -> None:
         """Count a new account of this address, made or not. Raises TooManyAttempts."""
-        address = rules.network(visitor.address)
-        await self.take(
-            [self._window("registration", address, self._settings.registrations_per_address)]
-        )
+        most = self._settings.registrations_per_address
+        await self.take([self._window("registration", visitor.network, most)])
 
     def _window(self, policy: str, subject: str, most: int) -> Bucket:
         key = rules.name(self._key, policy, subject)

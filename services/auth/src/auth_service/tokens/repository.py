@@ -41,6 +41,20 @@ async def count_live(connection: AsyncConnection, user_id: UUID) -> int:
     return int((await connection.execute(statement)).scalar_one())
 
 
+async def wait_to_make(connection: AsyncConnection, user_id: UUID, most: int, span: int) -> int:
+    """Seconds until there are fewer than `most` that the user made within `span` seconds."""
+    table = personal_access_tokens.c
+    left = func.extract("epoch", table.created_at + timedelta(seconds=span) - func.now())
+    statement = (
+        select(func.ceil(left))
+        .where(table.user_id == user_id)
+        .order_by(table.id.desc())
+        .offset(most - 1)
+        .limit(1)
+    )
+    return max(0, int((await connection.execute(statement)).scalar_one_or_none() or 0))
+
+
 async def revoke_token(connection: AsyncConnection, user_id: UUID, token_id: UUID) -> bool:
     """End the user's token; False when there is none, or it has ended."""
     table = personal_access_tokens.c

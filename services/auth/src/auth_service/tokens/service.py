@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from auth_service.accounts.repository import lock_user
-from auth_service.errors import NotFound, VersionConflict
+from auth_service.errors import NotFound, RateLimit, VersionConflict
 from auth_service.etag import opaque_etag
 from auth_service.events.models import Client
 from auth_service.events.repository import record
@@ -16,7 +16,7 @@ from auth_service.revocations.repository import revoke as revoke_for_readers
 from auth_service.sessions.errors import SessionRevoked
 from auth_service.sessions.models import AccessClaims
 from auth_service.tokens import repository, rules
-from auth_service.tokens.errors import TooManyTokens
+from auth_service.tokens.errors import TooManyMade, TooManyTokens
 from auth_service.tokens.models import PersonalToken
 from auth_service.tokens.schemas import NewToken
 
@@ -35,6 +35,7 @@ async def create(
 
     Raises:
         TooManyTokens: there are 100 already.
+        TooManyMade: 300 within ten minutes.
         SessionRevoked: the session that asks was ended meanwhile.
 
     """
@@ -55,6 +56,10 @@ async def create(
             raise SessionRevoked
         if await repository.count_live(connection, claims.user_id) >= rules.MAX_TOKENS:
             raise TooManyTokens
+        limit = (rules.MAX_MADE, rules.MADE_SECONDS)
+        if wait := await repository.wait_to_make(connection, claims.user_id, *limit):
+            rate_limit = RateLimit("personal-tokens", *limit, wait)
+            raise TooManyMade(retry_after=wait, rate_limit=rate_limit)
         token = await repository.insert_token(connection, values)
         await record(connection, claims.user_id, "token_created", client, claims.session_id)
     return token, text
