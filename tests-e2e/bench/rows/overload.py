@@ -28,8 +28,8 @@ PROBES = 16
 They pause as its connections do: who comes back at once is a load of refusals.
 """
 AT_PEAK = 64
-FLOOD_SECONDS = 10
-"""It takes a while until so many wait."""
+FLOOD_SECONDS = 20
+"""It takes a while until so many are connected and wait."""
 
 
 def overload(site: Site) -> Iterator[Line]:

@@ -19,6 +19,8 @@ from expenses_service.app import create_app
 from expenses_service.wire import Protocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateway keeps an idle connection (60 s)
+LISTENERS = 16
+"""On one socket: each takes one connection in a turn of uvloop's, and a crowd comes by hundreds."""
 GRACEFUL_SECONDS = 30
 
 
@@ -29,6 +31,11 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen and serve until a signal comes."""
+        listener = self.config.bind_socket()
+        super().run(sockets or [listener, *(listener.dup() for _ in range(LISTENERS - 1))])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Then take all that start-up made out of the collector's sight: it stays as it is."""
