@@ -22,6 +22,7 @@ BOMBS = {
     "objects in objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     "lists without an end": b"[" * 10_000,
     "a number without a double": b'{"amount": 1e400, "email": 1e400}',
+    "a number without a decimal": b'{"amount": 1e9999999999999999999, "email": 1}',
     "a number of 100,000 digits": b'{"amount": ' + b"9" * 100_000 + b"}",
     "100,000 members": json.dumps({f"{n:x}": 0 for n in range(100_000)}, separators=(",", ":")).encode(),
     "one member 100,000 times": b'{"a":0' + b',"a":0' * 99_999 + b"}",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bench import machine
 from bench.figures import Goal, Line, Round, Sample, median_of
 from bench.loads import list_answer, lists
-from bench.sides import EXPENSES, drive, running, sample
+from bench.sides import EXPENSES, WARM_SECONDS, drive, running, sample
 from bench.site import Site, Target
 from bench.web import Caller
 from bench.wrk import Load
@@ -46,6 +46,7 @@ def overload(site: Site) -> Iterator[Line]:
     seconds = site.options.seconds
     flood = replace(load, refusals=(429, 503))
     connections = TIMES * ADMITTED
+    drive(site, gateway, load, AT_PEAK, WARM_SECONDS)
     peak = drive(site, gateway, load, AT_PEAK, seconds)
     rounds, slowest = [], []
     for _ in range(site.options.rounds):

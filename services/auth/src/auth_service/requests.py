@@ -111,7 +111,7 @@ def parse_json(body: bytes) -> object:
         raise MalformedJson("The body is nested too deeply.") from None
     except _Refused as error:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from None
-    except ValueError:  # of Python's own limit on integers, in its own words
+    except (ValueError, ArithmeticError):  # of Python's own limits on integers and exponents
         raise MalformedJson("The body has a number of too many digits.") from None
 
 

@@ -10,7 +10,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth_service.accounts.repository import find_credentials
+from auth_service.events.models import Client
 from auth_service.revocations.repository import is_revoked
+from auth_service.sessions.endings import end_all
 from tests.actors import AUTH, PASSWORD, client_of
 from tests.api.test_password import CHANGE, NEW, close, login, session_ids
 
@@ -75,10 +78,14 @@ async def test_a_session_of_a_closed_account_leaves_no_word(
     app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
 ) -> None:
     """Its owner's address and browser are gone with the account, and stay so."""
+    known = await find_credentials(app.state.resources.direct, "ada@example.com")
+    assert known
+    found, _ = known
     async with client_of(app) as phone:
         await login(phone, PASSWORD)
         assert (await close(ada, current_password=PASSWORD)).status_code == 204
         assert (await phone.post(f"{AUTH}/logout")).status_code == 204
+    await end_all(app.state.resources, found, None, Client(ip="192.0.2.0", user_agent="a"))
     owner = await asyncpg.connect(urls["owner"])
     try:
         for table in ("security_events", "revoked_sessions"):

@@ -34,8 +34,10 @@ class DrainingServer(uvicorn.Server):
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen and serve until a signal comes."""
-        listener = self.config.bind_socket()
-        super().run(sockets or [listener, *(listener.dup() for _ in range(LISTENERS - 1))])
+        if sockets is None:
+            listener = self.config.bind_socket()
+            sockets = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
+        super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Then take all that start-up made out of the collector's sight: it stays as it is."""

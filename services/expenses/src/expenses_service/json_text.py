@@ -33,7 +33,7 @@ def parse_text(text: str) -> object:
         raise NotJson("is nested too deeply") from None
     except NotJson:
         raise
-    except ValueError:  # of Python's own limit on integers, in its own words
+    except (ValueError, ArithmeticError):  # of Python's own limits on integers and exponents
         raise NotJson("has a number of too many digits") from None
     return value
 

@@ -154,6 +154,24 @@ async def test_what_a_row_names_as_empty_is_cleared(ada: httpx.AsyncClient) -> N
         assert (now["kind"], now["spent_on"]) == ("refund", "2020-02-29")
 
 
+@pytest.mark.parametrize("half", ["source", "external_id"])
+@pytest.mark.parametrize("mode", ["", "mode=partial"])
+async def test_half_a_name_that_is_empty_leaves_the_whole_one(
+    ada: httpx.AsyncClient, half: str, mode: str
+) -> None:
+    """One cannot be without the other, and a file with a column less asks for neither."""
+    name = {"source": "bank", "external_id": "7"}
+    old = await made(ada, **name)
+    row = DRAFT | {"id": old["id"], half: None, "amount": "13"}
+    assert await imported(ada, documents(row), mode) == done(updated=1)
+    body = table(" ".join(row), ["" if value is None else value for value in row.values()])
+    assert await imported(ada, body, mode) == done(unchanged=1)
+    now = (await ada.get(url(old))).json()
+    assert {part: now[part] for part in name} == name
+    fresh = DRAFT | {half: None, "description": "of nobody"}
+    assert await imported(ada, documents(fresh), mode) == done(created=1)
+
+
 @pytest.mark.parametrize("key", ["id", "external"])
 @pytest.mark.parametrize("amount", ["12.50", "13.00"])
 async def test_a_deleted_match_comes_back(ada: httpx.AsyncClient, key: str, amount: str) -> None:

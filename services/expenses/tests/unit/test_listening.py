@@ -25,7 +25,7 @@ class CountingServer(DrainingServer):
         with ExitStack() as crowd:
             for _ in range(CROWD):
                 crowd.enter_context(socket.create_connection(sockets[0].getsockname()))
-            while len(self.server_state.connections) < CROWD:
+            while len(self.server_state.connections) < CROWD and self.turns < 100_000:
                 await asyncio.sleep(0)
                 self.turns += 1
         self.should_exit = True

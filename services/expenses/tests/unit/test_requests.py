@@ -27,6 +27,8 @@ class Form(BaseModel):
         (b"[-Infinity]", "-Infinity is not"),
         (b"[" * 100_000, "nested too deeply"),
         (b"1" * 5000, "The body has a number of too many digits."),
+        (b"[1e9999999999999999999]", "The body has a number of too many digits."),
+        (b'{"a": -1e-9999999999999999999}', "The body has a number of too many digits."),
         (b"{" + b",".join(b'"%d": 1' % n for n in range(10_001)) + b"}", "more than 10000"),
     ],
 )

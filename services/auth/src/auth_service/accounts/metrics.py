@@ -16,7 +16,7 @@ class PasswordMetrics(Collector):
         self._pool = pool
 
     def collect(self) -> Iterable[Metric]:
-        """Zero means that the next sign-in is refused as `busy`."""
+        """Zero means that whoever has a place already gets no other: `busy`."""
         yield GaugeMetricFamily(
             "password_turns_free",
             "Places at work and in line that nobody has.",

@@ -18,6 +18,7 @@ HELD_SECONDS = 0.25
 HELD_AT_ONCE = 256
 IDLE_SECONDS = 5.0
 NO_PLACE = "passwords: no place in line"
+NO_TURN = "passwords: no turn in time"
 NICENESS = 8
 """Of the threads, on Linux: a sixth of the event loop's share of a core that both want.
 
@@ -128,12 +129,13 @@ class PasswordPool:
         try:
             async with asyncio.timeout(at_most(WAIT_SECONDS)) as limit:
                 self._line[limit] = whose
+                stayed = True
                 try:
                     await self._turns.acquire()
                 finally:
-                    self._line.pop(limit, None)
+                    stayed = self._line.pop(limit, None) is not None
         except TimeoutError:
-            raise Busy(retry_after=1, cause="passwords: no turn in time") from None
+            raise Busy(retry_after=1, cause=NO_TURN if stayed else NO_PLACE) from None
 
     async def run(self, work: Callable[[], Result], whose: str = "") -> Result:
         """Run `work` in a thread, in a turn of its own. Raises Busy."""

@@ -67,7 +67,10 @@ async def update_profile(
 
 
 async def raise_version(connection: AsyncConnection, user_id: UUID) -> int:
-    """End every token that was issued to the user until now; the auth version that is good."""
+    """End every token that was issued to the user until now; the auth version that is good.
+
+    0 when the account was closed.
+    """
     mine = users.c.id == user_id
     statement = update(users).where(mine).values(**_NEXT_VERSION).returning(users.c.ver)
     return (await connection.execute(statement)).scalar_one_or_none() or 0

@@ -1,7 +1,7 @@
 """Revocations in Postgres: single sessions and tokens by id, all of a user's by version."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Uuid, bindparam, exists, select, text
@@ -27,6 +27,11 @@ _LISTED = text("""
          ORDER BY id
        ) AS raised) AS min_ver
 """).columns(at=BigInteger, sids=ARRAY(Uuid), min_ver=JSON)
+_ALL_ENDED = Statement.of(
+    select(users.c.id).where(
+        users.c.id == bindparam("user_id"), users.c.ver_raised_at >= bindparam("after")
+    )
+)
 _STANDING = Statement.of(
     select(*(users.c[name] for name in User.__slots__)).where(
         users.c.id == bindparam("user_id"),
@@ -34,6 +39,12 @@ _STANDING = Statement.of(
         ~exists().where(revoked_sessions.c.session_id == bindparam("session_id")),
     )
 )
+
+
+async def were_all_ended(direct: Direct, user_id: UUID, since: int) -> bool:
+    """Whether all of the user's sessions were ended after the second `since`."""
+    values = {"user_id": user_id, "after": datetime.fromtimestamp(since + 1, UTC)}
+    return bool(await direct.fetch(_ALL_ENDED, values))
 
 
 async def revoke(

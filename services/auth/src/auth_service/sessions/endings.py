@@ -33,9 +33,12 @@ async def end(
     """
     no_token_lives_longer = datetime.fromtimestamp(time.time() + rules.ABSOLUTE_SECONDS, UTC)
     async with resources.database.transaction() as connection:
-        # Held, so that whoever asks in a transaction of theirs whether it has ended knows.
-        if await accounts.hold_user(connection, user_id) and await revocations.revoke(
-            connection, session_id, user_id, no_token_lives_longer
+        # Held, so that whoever asks in a transaction of theirs whether it has ended knows. One that
+        # ended before holds nobody up.
+        if (
+            not await revocations.is_revoked(connection, session_id)
+            and await accounts.hold_user(connection, user_id)
+            and await revocations.revoke(connection, session_id, user_id, no_token_lives_longer)
         ):
             await record(connection, user_id, kind, client, session_id)
     try:
@@ -55,7 +58,8 @@ async def end_all(
     """
     async with resources.database.transaction() as connection:
         version = await accounts.raise_version(connection, user.id)
-        await record(connection, user.id, "signed_out", client, session_id)
+        if version:  # not closed meanwhile
+            await record(connection, user.id, "signed_out", client, session_id)
     resources.exchange.forget(user.id)
     await forget_sessions(resources, user.id, version)
 

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from auth_service.throttles.service import Throttle
 
-POLICIES = ("account", "address", "device", "registration")
+POLICIES = ("account", "address", "device", "personal-tokens", "registration")
 
 
 class ThrottleMetrics(Collector):

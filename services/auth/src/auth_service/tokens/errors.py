@@ -14,6 +14,6 @@ class TooManyMade(RateLimited):
     """The user has made as many as one may within ten minutes, revoked ones too."""
 
     default_detail = (
-        "You have made 300 personal access tokens within ten minutes: wait as long as Retry-After"
+        "You have made 200 personal access tokens within ten minutes: wait as long as Retry-After"
         " says, then try again."
     )

@@ -16,8 +16,9 @@ from uuid import UUID
 PREFIX: Final = "ea_pat_"
 SECRET_BYTES: Final = 32
 MAX_TOKENS: Final = 100
-MAX_MADE: Final = 300  # in MADE_SECONDS, since each that is revoked is told to every reader
+MAX_MADE: Final = 200  # in MADE_SECONDS, since each that is revoked is told to every reader
 MADE_SECONDS: Final = 600
+MADE_POLICY: Final = "personal-tokens"
 MAX_NAME: Final = 120
 MAX_LIFE: Final = timedelta(days=366)
 SCOPES: Final = ("expenses:read", "expenses:write", "profile:read")

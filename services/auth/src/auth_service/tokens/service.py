@@ -35,7 +35,7 @@ async def create(
 
     Raises:
         TooManyTokens: there are 100 already.
-        TooManyMade: 300 within ten minutes.
+        TooManyMade: 200 within ten minutes.
         SessionRevoked: the session that asks was ended meanwhile.
 
     """
@@ -58,7 +58,8 @@ async def create(
             raise TooManyTokens
         limit = (rules.MAX_MADE, rules.MADE_SECONDS)
         if wait := await repository.wait_to_make(connection, claims.user_id, *limit):
-            rate_limit = RateLimit("personal-tokens", *limit, wait)
+            resources.throttle.refusals[rules.MADE_POLICY] += 1
+            rate_limit = RateLimit(rules.MADE_POLICY, *limit, wait)
             raise TooManyMade(retry_after=wait, rate_limit=rate_limit)
         token = await repository.insert_token(connection, values)
         await record(connection, claims.user_id, "token_created", client, claims.session_id)

@@ -25,6 +25,7 @@ from expenses_service.validation import validate
 
 FIELDS: Final = tuple(ExpenseDraft.model_fields)
 """What a file can say of an expense beside its id."""
+NAME: Final = frozenset({"source", "external_id"})
 OPTIONAL: Final[Mapping[str, int]] = {
     name: 1 << place for place, name in enumerate(name for name in FIELDS if name not in REQUIRED)
 }
@@ -119,7 +120,13 @@ class Checker:
 
 
 def _given(names: Iterable[str]) -> int:
-    return sum(OPTIONAL[name] for name in names if name in OPTIONAL)
+    """Which members the row has something to say of: half a name in another system says nothing.
+
+    A half that is not empty is refused before; an empty one would take the other half's row apart.
+    """
+    given = OPTIONAL.keys() & names
+    whole = given if given >= NAME else given - NAME
+    return sum(OPTIONAL[name] for name in whole)
 
 
 def _id(value: object) -> Cell:
