@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from auth_service import headers
-from auth_service.problems import MAX_ERRORS, MEDIA_TYPE, document
+from auth_service.errors import MAX_ERRORS
+from auth_service.problems import MEDIA_TYPE, document
 
 PROBLEM: Final = "Problem"
 

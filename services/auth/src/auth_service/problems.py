@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from auth_service.errors import (
+    MAX_ERRORS,
     BodyTooLarge,
     Conflict,
     FieldError,
@@ -31,7 +32,6 @@ from auth_service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 50
 DEFAULT_RETRY_SECONDS = 2
 IN_HEADERS = frozenset({"retry_after", "rate_limit"})
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")

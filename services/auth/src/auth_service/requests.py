@@ -7,6 +7,7 @@ first, then the body, then the parameters.
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 from typing import TypeVar
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from auth_service.errors import (
+    MAX_ERRORS,
     BodyTooLarge,
     FieldError,
     MalformedJson,
@@ -33,7 +35,9 @@ _DETAILS = {
 }
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_MEMBERS = 10_000
+MAX_MEMBERS = 1000
+MAX_PARAMETERS = 64
+MAX_NEAREST = 10
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")  # RFC 7396
 
@@ -143,17 +147,21 @@ def validate(model: type[Model], value: object) -> Model:
 def body_errors(
     model: type[BaseModel], error: ValidationError, prefix: tuple[str | int, ...] = ()
 ) -> list[FieldError]:
-    """The errors of a body, each with its pointer."""
+    """The first errors of a body, each with its pointer."""
     known = _names(model)
     return [
         FieldError(
             _code(item, "unknown_field"),
             _detail(item),
             pointer=_pointer((*prefix, *item["loc"])),
-            suggestion=_suggestion(item, known),
+            suggestion=_suggestion(item, known, number),
         )
-        for item in error.errors()
+        for number, item in enumerate(_told(error))
     ]
+
+
+def _told(error: ValidationError) -> Sequence[ErrorDetails]:
+    return error.errors(include_url=False)[:MAX_ERRORS]
 
 
 class NoParameters(BaseModel):
@@ -168,14 +176,17 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
 
     async def dependency(request: Request) -> Model:
         pairs = request.query_params.multi_items()
+        if len(pairs) > MAX_PARAMETERS:
+            many = FieldError("too_long", f"at most {MAX_PARAMETERS} are looked at", parameter="")
+            raise ValidationFailed(errors=[many])
         values = dict(pairs)
-        names = [name for name, _ in pairs]
+        times = Counter(name for name, _ in pairs)
         twice = [
             FieldError(
                 "duplicate_parameter", "give it once, values separated by commas", parameter=n
             )
-            for n in values
-            if names.count(n) > 1
+            for n in times
+            if times[n] > 1
         ]
         if twice:
             raise ValidationFailed(errors=twice)
@@ -183,18 +194,18 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
             return model.model_validate(values)
         except ValidationError as error:
             raise ValidationFailed(
-                errors=[_parameter(item, known) for item in error.errors()]
+                errors=[_parameter(item, known, n) for n, item in enumerate(_told(error))]
             ) from None
 
     return dependency
 
 
-def _parameter(item: ErrorDetails, known: Collection[str]) -> FieldError:
+def _parameter(item: ErrorDetails, known: Collection[str], number: int) -> FieldError:
     return FieldError(
         _code(item, "unknown_parameter"),
         _detail(item),
         parameter=str(item["loc"][0]) if item["loc"] else "",
-        suggestion=_suggestion(item, known),
+        suggestion=_suggestion(item, known, number),
     )
 
 
@@ -212,9 +223,14 @@ def _detail(item: ErrorDetails) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _suggestion(item: ErrorDetails, known: Collection[str]) -> str | None:
-    """A known name near the unknown one, or what a validator put into its context."""
+def _suggestion(item: ErrorDetails, known: Collection[str], number: int) -> str | None:
+    """A known name near the unknown one, or what a validator put into its context.
+
+    A name is looked for on behalf of the first errors alone: it takes a while.
+    """
     if item["type"] == "extra_forbidden":
+        if number >= MAX_NEAREST:
+            return None
         near = difflib.get_close_matches(str(item["loc"][-1])[:64], known, n=1)
         return near[0] if near else None
     suggestion = item.get("ctx", {}).get("suggestion")

@@ -32,8 +32,8 @@ class Resources:
     settings: Settings
     database: Database
     direct: Direct
-    probe: Direct
-    """Apart from the others: all of those in use is no reason to send traffic elsewhere."""
+    apart: Direct
+    """For what a flood must not hold up: whether this is ready, and the list of revocations."""
     sessions: SessionStore
     keys: KeyStore
     passwords: PasswordPool
@@ -48,7 +48,7 @@ class Resources:
         return {"database": self._database_answers, "keys": self.keys.ready}
 
     async def _database_answers(self) -> None:
-        await self.probe.fetch(_PROBE, {})
+        await self.apart.fetch(_PROBE, {})
 
 
 @asynccontextmanager
@@ -62,8 +62,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             pool_size=settings.database_pool_size,
         )
         stack.push_async_callback(database.close)
-        probe = Direct(database.connect, size=1)
-        stack.push_async_callback(probe.close)
+        apart = Direct(database.connect, size=1)
+        stack.push_async_callback(apart.close)
         direct = Direct(database.connect, size=max(1, settings.database_pool_size // 2))
         stack.push_async_callback(direct.close)
         redis = connect(settings.redis_url, settings.redis_password())
@@ -86,7 +86,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             database=database,
             direct=direct,
-            probe=probe,
+            apart=apart,
             sessions=sessions,
             keys=keys,
             passwords=passwords,

@@ -34,7 +34,7 @@ async def test_it_lives_and_is_ready(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/readyz")).status_code == 200
 
 
-async def test_with_all_connections_in_use_it_is_ready(
+async def test_with_all_connections_in_use_it_is_ready_and_tells_what_is_revoked(
     app: FastAPI, anonymous: httpx.AsyncClient
 ) -> None:
     database: Database = app.state.resources.database
@@ -42,6 +42,7 @@ async def test_with_all_connections_in_use_it_is_ready(
         for _ in range(POOL_SIZE):
             await held.enter_async_context(database.transaction(seconds=60))
         assert (await anonymous.get("/readyz")).status_code == 200
+        assert (await anonymous.get("/internal/v1/revocations")).status_code == 200
         with pytest.raises(Unavailable) as refused:
             async with database.transaction():
                 pass
@@ -57,7 +58,7 @@ async def test_a_stopping_service_is_not_ready(app: FastAPI, anonymous: httpx.As
 
 
 async def test_what_fails_is_named(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
-    app.state.resources.probe._connect = _refuse  # noqa: SLF001 - breaks it for good
+    app.state.resources.apart._connect = _refuse  # noqa: SLF001 - breaks it for good
     answer = await anonymous.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["database"])
 

@@ -55,6 +55,18 @@ async def test_is_trusted_for_two_seconds_then_asked_again(world: World) -> None
     assert world.queries == 2
 
 
+@pytest.mark.parametrize("back", [1, 60, 3600])
+async def test_a_clock_that_goes_back_makes_nothing_trusted_for_longer(
+    world: World, back: float
+) -> None:
+    """Nor does a token go out whose time is yet to come."""
+    await world.access()
+    world.now -= back
+    later = await world.exchange.access_for(world.token)
+    assert world.queries == 2
+    assert later.access.expires_at <= world.now + 300
+
+
 async def test_a_revocation_ends_it_at_the_next_question(
     world: World, urls: dict[str, str]
 ) -> None:

@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from expenses_service import headers
-from expenses_service.problems import MAX_ERRORS, MEDIA_TYPE, document
+from expenses_service.errors import MAX_ERRORS
+from expenses_service.problems import MEDIA_TYPE, document
 
 PROBLEM: Final = "Problem"
 

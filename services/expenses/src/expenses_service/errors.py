@@ -19,7 +19,10 @@ Features derive theirs and give them a `code`. Only `problems.py` knows which st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MAX_ERRORS: Final = 50
+"""Of fields, that are told; more are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

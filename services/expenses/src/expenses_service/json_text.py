@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from expenses_service.errors import MalformedJson
 
-MAX_MEMBERS = 10_000
+MAX_MEMBERS = 1000
 
 
 class NotJson(ValueError):

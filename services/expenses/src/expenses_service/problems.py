@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from expenses_service.errors import (
+    MAX_ERRORS,
     BodyTooLarge,
     Conflict,
     FieldError,
@@ -30,7 +31,6 @@ from expenses_service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 50
 DEFAULT_RETRY_SECONDS = 2
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 

@@ -5,6 +5,7 @@ signed in. These dependencies are asked in the order in which an endpoint names 
 first, then the body, then the parameters.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
@@ -24,6 +25,7 @@ from expenses_service.json_text import parse_json
 from expenses_service.validation import Model, validate, validate_parameters
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_PARAMETERS = 64
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")  # RFC 7396
 
@@ -91,14 +93,17 @@ def query(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     async def dependency(request: Request) -> Model:
         text = request.scope["query_string"].decode("latin-1")
         pairs = parse_qsl(text, keep_blank_values=True) if text else []
+        if len(pairs) > MAX_PARAMETERS:
+            many = FieldError("too_long", f"at most {MAX_PARAMETERS} are looked at", parameter="")
+            raise ValidationFailed(errors=[many])
         values = dict(pairs)
-        names = [name for name, _ in pairs]
+        times = Counter(name for name, _ in pairs) if len(values) < len(pairs) else {}
         twice = [
             FieldError(
                 "duplicate_parameter", "give it once, values separated by commas", parameter=n
             )
-            for n in values
-            if names.count(n) > 1
+            for n in times
+            if times[n] > 1
         ]
         if twice:
             raise ValidationFailed(errors=twice)

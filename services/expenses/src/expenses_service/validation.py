@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from expenses_service.errors import FieldError, ValidationFailed
+from expenses_service.errors import MAX_ERRORS, FieldError, ValidationFailed
 
+MAX_NEAREST: Final = 10
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -23,15 +24,15 @@ def validate(model: type[Model], value: object) -> Model:
 def body_errors(
     model: type[BaseModel], error: ValidationError, prefix: tuple[str | int, ...] = ()
 ) -> list[FieldError]:
-    """The errors of a body, each with its pointer."""
+    """The first errors of a body, each with its pointer."""
     return [
         FieldError(
             _code(item, "unknown_field"),
             _detail(item),
             pointer=_pointer((*prefix, *_place(item))),
-            suggestion=_suggestion(item, _names(_holder(model, item["loc"]))),
+            suggestion=_suggestion(item, _names(_holder(model, item["loc"])), number),
         )
-        for item in error.errors()
+        for number, item in enumerate(_told(error))
     ]
 
 
@@ -50,10 +51,14 @@ def _parameter_errors(model: type[BaseModel], error: ValidationError) -> list[Fi
             _code(item, "unknown_parameter"),
             _detail(item),
             parameter=str(item["loc"][0]) if item["loc"] else "",
-            suggestion=_suggestion(item, known),
+            suggestion=_suggestion(item, known, number),
         )
-        for item in error.errors()
+        for number, item in enumerate(_told(error))
     ]
+
+
+def _told(error: ValidationError) -> Sequence[ErrorDetails]:
+    return error.errors(include_url=False)[:MAX_ERRORS]
 
 
 def _names(model: type[BaseModel]) -> frozenset[str]:
@@ -86,9 +91,14 @@ def _detail(item: ErrorDetails) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _suggestion(item: ErrorDetails, known: Collection[str]) -> str | None:
-    """A known name near the unknown one, or what a validator put into its context."""
+def _suggestion(item: ErrorDetails, known: Collection[str], number: int) -> str | None:
+    """A known name near the unknown one, or what a validator put into its context.
+
+    A name is looked for on behalf of the first errors alone: it takes a while.
+    """
     if item["type"] == "extra_forbidden":
+        if number >= MAX_NEAREST:
+            return None
         near = difflib.get_close_matches(str(item["loc"][-1])[:64], known, n=1)
         return near[0] if near else None
     suggestion = item.get("ctx", {}).get("suggestion")

@@ -1,5 +1,6 @@
 """How large and how deep a bulk request may be, and what it costs."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event
 
+from expenses_service.bulk import service
 from expenses_service.database import Database
 from tests.bulk_calls import BULK, blamed, bulk, counts, create, delete, update
 from tests.expense_calls import PATH, logged
@@ -45,6 +47,32 @@ async def test_a_thousand_operations_are_few_statements(
     summary = await ada.get("/api/v1/expenses/summary", params={"group_by": "category"})
     groups = {each["key"]["category"]: each["count"] for each in summary.json()["groups"]}
     assert groups == {"food": 200, "other": 500}
+
+
+async def test_what_is_wrong_with_a_thousand_leaves_others_their_turn(
+    ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To say so takes long enough that all would wait for it."""
+    turns, before, parsed = 0, [], service._parsed  # noqa: SLF001 - what takes so long
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noted(value: object) -> object:
+        before.append(turns)
+        return parsed(value)
+
+    monkeypatch.setattr(service, "_parsed", noted)
+    waiting = asyncio.create_task(others())
+    unknown = {"op": "create", "expense": {f"x{n}": 0 for n in range(20)}}
+    answer = await ada.post(BULK, json={"operations": [unknown] * 1000, "mode": "partial"})
+    waiting.cancel()
+    assert answer.status_code == 200
+    assert len(before) == 1000
+    assert before[-1] - before[0] >= 1000 // 16 - 1
 
 
 async def test_a_thousand_and_one_are_refused(ada: httpx.AsyncClient, database: Database) -> None:

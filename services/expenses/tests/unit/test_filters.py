@@ -178,6 +178,8 @@ def test_a_currency_that_is_not_valid_is_all_that_is_told() -> None:
         ("kind", "gift", "literal_error"),
         ("category", "food,", "string_too_short"),
         ("category", ",".join(map(str, range(51))), "too_long"),
+        ("currency", ",".join(["QQQ"] * 51), "too_long"),  # before any is looked at
+        ("merchant", ",".join(["x" * 121] * 51), "too_long"),
         ("tag", "x" * 41, "string_too_long"),
         ("sort", "description", "literal_error"),
         ("tag_mode", "none", "literal_error"),

@@ -1,9 +1,11 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from expenses_service.errors import MalformedJson, ServiceError, ValidationFailed
 from expenses_service.json_text import parse_json
 from expenses_service.problems import STATUS, status_of
+from expenses_service.requests import query
 from expenses_service.validation import validate
 
 
@@ -29,7 +31,7 @@ class Form(BaseModel):
         (b"1" * 5000, "The body has a number of too many digits."),
         (b"[1e9999999999999999999]", "The body has a number of too many digits."),
         (b'{"a": -1e-9999999999999999999}', "The body has a number of too many digits."),
-        (b"{" + b",".join(b'"%d": 1' % n for n in range(10_001)) + b"}", "more than 10000"),
+        (b"{" + b",".join(b'"%d": 1' % n for n in range(1001)) + b"}", "more than 1000"),
     ],
 )
 def test_what_is_not_strict_json_is_malformed(body: bytes, detail: str) -> None:
@@ -66,9 +68,34 @@ def test_what_is_no_object_is_told_in_words_of_json(value: object, pointer: str)
     assert found == [(pointer, "must be a JSON object")]
 
 
+def test_of_very_many_errors_the_first_are_told() -> None:
+    """What is near to an unknown name takes a while to find: ten times at most."""
+    with pytest.raises(ValidationFailed) as refused:
+        validate(Form, {"name": "x"} | {f"numbe{n}": 1 for n in range(999)})
+    errors = refused.value.errors
+    assert [error.pointer for error in errors] == [f"/numbe{n}" for n in range(50)]
+    assert [error.suggestion for error in errors] == ["number"] * 10 + [None] * 40
+
+
 def test_every_error_has_a_status() -> None:
     assert {status_of(kind()) for kind in STATUS} == set(STATUS.values())
     assert status_of(ServiceError()) == 500
     assert {status_of(kind()) for base in STATUS for kind in base.__subclasses__()} <= set(
         STATUS.values()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name=a&name=b", [("name", "duplicate_parameter")]),
+        ("name=a" + "&x=1" * 63, [("x", "duplicate_parameter")]),
+        ("name=a" + "&x=1" * 64, [("", "too_long")]),
+        ("name=a&" + "&".join(f"x{n}=1" for n in range(63)), [("x0", "unknown_parameter")]),
+    ],
+)
+async def test_a_query_has_so_many_parameters(text: str, expected: list[tuple[str, str]]) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(ValidationFailed) as refused:
+        await query(Form)(Request({**scope, "query_string": text.encode()}))
+    assert [(error.parameter, error.code) for error in refused.value.errors][:1] == expected

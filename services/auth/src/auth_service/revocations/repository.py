@@ -1,10 +1,11 @@
 """Revocations in Postgres: single sessions and tokens by id, all of a user's by version."""
 
+import json
 from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Uuid, bindparam, exists, select, text
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,19 +15,22 @@ from auth_service.revocations.models import Revocations, revoked_sessions
 
 # One statement, so that the instant and both parts of the list are of one snapshot. A closed
 # account has no version: every one is below the greatest.
-_LISTED = text("""
+_LISTED = Statement(
+    """
     SELECT extract(epoch FROM now())::bigint AS at,
       (SELECT coalesce(array_agg(session_id ORDER BY session_id), '{}') FROM revoked_sessions
-       WHERE revoked_at > now() - make_interval(secs => :kept)) AS sids,
+       WHERE revoked_at > now() - make_interval(secs => $1)) AS sids,
       (SELECT coalesce(json_object_agg(id, ver), '{}') FROM (
          SELECT id, ver FROM users
-         WHERE ver_raised_at > now() - make_interval(secs => :kept)
+         WHERE ver_raised_at > now() - make_interval(secs => $1)
          UNION ALL
          SELECT user_id, 2147483647 FROM closed_accounts
-         WHERE closed_at > now() - make_interval(secs => :kept)
+         WHERE closed_at > now() - make_interval(secs => $1)
          ORDER BY id
        ) AS raised) AS min_ver
-""").columns(at=BigInteger, sids=ARRAY(Uuid), min_ver=JSON)
+""",
+    ("kept",),
+)
 _ALL_ENDED = Statement.of(
     select(users.c.id).where(
         users.c.id == bindparam("user_id"), users.c.ver_raised_at >= bindparam("after")
@@ -78,7 +82,7 @@ async def revoked_among(connection: AsyncConnection, sessions: Collection[UUID])
     return set(result.scalars())
 
 
-async def listed(connection: AsyncConnection, kept_seconds: float) -> Revocations:
+async def listed(direct: Direct, kept_seconds: float) -> Revocations:
     """What was revoked in the last `kept_seconds`, and the instant by Postgres's clock."""
-    row = (await connection.execute(_LISTED, {"kept": kept_seconds})).one()
-    return Revocations(row.at, tuple(map(str, row.sids)), row.min_ver)
+    (row,) = await direct.fetch(_LISTED, {"kept": kept_seconds})
+    return Revocations(row["at"], tuple(map(str, row["sids"])), json.loads(row["min_ver"]))

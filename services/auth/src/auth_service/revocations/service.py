@@ -7,8 +7,7 @@ from auth_service.revocations.models import Revocations
 
 async def current(resources: Resources) -> Revocations:
     """What was revoked in the last ten minutes. Raises Unavailable."""
-    async with resources.database.transaction() as connection:
-        return await repository.listed(connection, rules.KEPT_SECONDS)
+    return await repository.listed(resources.apart, rules.KEPT_SECONDS)
 
 
 async def signed(resources: Resources, revocations: Revocations) -> str:

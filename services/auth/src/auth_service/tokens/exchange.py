@@ -21,7 +21,7 @@ from auth_service.keys.rules import base64url
 from auth_service.keys.service import KeyStore
 from auth_service.sessions.errors import SessionRevoked, TokenExpired
 from auth_service.sessions.models import Grantor, Token
-from auth_service.sessions.rules import ACCESS_TYPE, PAT, access_claims
+from auth_service.sessions.rules import ACCESS_SECONDS, ACCESS_TYPE, PAT, access_claims
 from auth_service.tokens import repository, rules
 from auth_service.tokens.models import PersonalToken, Standing
 
@@ -74,7 +74,7 @@ class Exchange:
         digest = rules.digest(text)
         known = self._remembered.get(digest)
         now = self._clock()
-        if known and now - known.checked_at < TRUSTED_SECONDS and now < known.access.expires_at:
+        if known and _is_fresh(known, now):
             return known
         return await asyncio.shield(self._checking(digest, text, token_id))
 
@@ -121,7 +121,8 @@ class Exchange:
         made_from = (user.ver, user.time_zone, tuple(token.scopes), token.expires_at)
         if known and known.made_from == made_from:
             left = known.access.expires_at - now
-            if left > LEAST_LIFE_SECONDS or known.access.expires_at == _end_of(token):
+            enough = left > LEAST_LIFE_SECONDS or known.access.expires_at == _end_of(token)
+            if enough and left <= ACCESS_SECONDS:  # else of a clock that has gone back since
                 return replace(known, checked_at=now)
         access = await self._sign(standing, now)
         return Exchanged(access, user.id, token.id, made_from, now)
@@ -144,6 +145,11 @@ class Exchange:
             jitter=random.random(),  # noqa: S311 - spreads load, no secret
         )
         return Token(await self._keys.sign(ACCESS_TYPE, claims), int(str(claims["exp"])))
+
+
+def _is_fresh(known: Exchanged, now: float) -> bool:
+    """Not when it was seen later than now: the clock has gone back, nobody knows how far."""
+    return 0 <= now - known.checked_at < TRUSTED_SECONDS and now < known.access.expires_at
 
 
 def _end_of(token: PersonalToken) -> int | None:
