@@ -107,24 +107,6 @@ async def test_a_token_from_the_future_of_a_redis_that_lost_a_second_goes_on(app
         assert "set-cookie" not in refused.headers
 
 
-async def test_a_session_that_all_others_ended_is_told_so_when_redis_has_it_no_more(
-    app: FastAPI, ada: httpx.AsyncClient, redis_url: str
-) -> None:
-    """Redis keeps what has ended for ten minutes; who comes later is told the same."""
-    async with client_of(app) as phone, Redis.from_url(redis_url) as redis:
-        form = {"email": "ada@example.com", "password": PASSWORD}
-        body = (await phone.post(f"{AUTH}/login", json=form)).json()
-        token = cookie(phone, "ea_refresh")
-        await redis.delete(f"session:{body['session']['id']}")
-        lost = await refresh(app, token)
-        assert (lost.status_code, lost.json()["code"]) == (401, "token_expired")
-        await asyncio.sleep(1.1)  # the token is of a whole second
-        assert (await ada.post(f"{AUTH}/logout-all")).status_code == 204
-        ended = await refresh(app, token)
-        assert (ended.status_code, ended.json()["code"]) == (401, "session_revoked")
-        assert cleared(ended)
-
-
 async def test_an_expired_refresh_token_clears_the_cookies(app: FastAPI) -> None:
     async with client_of(app) as client:
         body = await sign_in(client, "ada@example.com")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, exists, select
@@ -31,11 +31,6 @@ _LISTED = Statement(
 """,
     ("kept",),
 )
-_ALL_ENDED = Statement.of(
-    select(users.c.id).where(
-        users.c.id == bindparam("user_id"), users.c.ver_raised_at >= bindparam("after")
-    )
-)
 _STANDING = Statement.of(
     select(*(users.c[name] for name in User.__slots__)).where(
         users.c.id == bindparam("user_id"),
@@ -43,12 +38,6 @@ _STANDING = Statement.of(
         ~exists().where(revoked_sessions.c.session_id == bindparam("session_id")),
     )
 )
-
-
-async def were_all_ended(direct: Direct, user_id: UUID, since: int) -> bool:
-    """Whether all of the user's sessions were ended after the second `since`."""
-    values = {"user_id": user_id, "after": datetime.fromtimestamp(since + 1, UTC)}
-    return bool(await direct.fetch(_ALL_ENDED, values))
 
 
 async def revoke(

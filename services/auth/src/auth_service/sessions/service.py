@@ -109,8 +109,7 @@ async def find_refreshable(resources: Resources, claims: RefreshClaims) -> tuple
     session = await resources.sessions.find(claims.session_id)
     user = await _standing_user(resources, claims)
     if session is None:
-        ended = await revocations.were_all_ended(resources.direct, claims.user_id, claims.issued_at)
-        raise SessionRevoked if ended else TokenExpired
+        raise TokenExpired
     if not rules.is_of(claims, session):
         raise InvalidToken
     await _refuse_outdated(resources, session, user)
