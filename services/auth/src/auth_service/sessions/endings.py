@@ -61,7 +61,7 @@ async def end_all(
         if version:  # not closed meanwhile
             await record(connection, user.id, "signed_out", client, session_id)
     resources.exchange.forget(user.id)
-    await forget_sessions(resources, user.id, version)
+    await forget_sessions(resources, user.id, version or EVERY)
 
 
 async def forget_sessions(resources: Resources, user_id: UUID, version: int = EVERY) -> None:
