@@ -1,5 +1,7 @@
 """Expenses put straight into the database, by the writer that the service itself uses."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -51,8 +53,19 @@ INSERT INTO user_state (user_id, seq) VALUES ($1, $2)
 
 async def flood(owner_url: str, user: UUID, count: int, notes: str | None = None) -> None:
     """`count` new expenses of a user who has none: 1, 2, 3 … cents, all in food and of one day."""
+    async with flooding(owner_url, user, count, notes):
+        pass
+
+
+@asynccontextmanager
+async def flooding(
+    owner_url: str, user: UUID, count: int, notes: str | None = None
+) -> AsyncIterator[None]:
+    """The same; while the block runs they are written and not yet committed."""
     connection = await asyncpg.connect(owner_url)
     try:
-        await connection.execute(_FLOOD, user, count, notes)
+        async with connection.transaction():
+            await connection.execute(_FLOOD, user, count, notes)
+            yield
     finally:
         await connection.close()

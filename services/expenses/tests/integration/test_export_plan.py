@@ -10,19 +10,24 @@ from expenses_service.database import Database
 from expenses_service.transfer import repository
 from expenses_service.transfer.snapshots import READ_AT_ONCE
 from tests import postgres
-from tests.records import flood
+from tests.records import flood, flooding
 from tests.tokens import user_id
 
 MINE = 20_000
 
 
-@pytest.fixture
-async def unknown(urls: dict[str, str]) -> AsyncIterator[None]:
-    """One user's many rows, and statistics from before there were any."""
-    await postgres.execute(urls["owner"], "ALTER TABLE change_log SET (autovacuum_enabled = off)")
-    await flood(urls["owner"], user_id(1), MINE)
+@pytest.fixture(params=["before", "during"])
+async def unknown(request: pytest.FixtureRequest, urls: dict[str, str]) -> AsyncIterator[None]:
+    """One user's many rows, and statistics from before or during the import that brought them."""
+    owner = urls["owner"]
+    await postgres.execute(owner, "ALTER TABLE change_log SET (autovacuum_enabled = off)")
+    if request.param == "before":
+        await flood(owner, user_id(1), MINE)
+    else:
+        async with flooding(owner, user_id(1), MINE):
+            await postgres.execute(owner, "ANALYZE change_log")
     yield
-    await postgres.execute(urls["owner"], "ALTER TABLE change_log RESET (autovacuum_enabled)")
+    await postgres.execute(owner, "ALTER TABLE change_log RESET (autovacuum_enabled)")
 
 
 async def scanned(connection: AsyncConnection, statement: str, *values: object) -> int:

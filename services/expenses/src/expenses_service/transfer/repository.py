@@ -17,13 +17,15 @@ PINNED_AT_ONCE: Final = 5000
 
 _ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
-# `IS TRUE` leaves the key of a version as the only way to it. After an import Postgres does not yet
-# know how many rows the user has, and would rather read all of them for every batch: 300 ms, not 4.
+# A subquery for each pin, and `IS TRUE`, leave the key of a version as the only way to it. What
+# Postgres knows of the table may be from before an import, or from its midst, when nothing of it is
+# visible; a join then reads all rows of everybody for every batch: 500 ms, not 4.
 IMAGES: Final = """
-SELECT c.snapshot::text AS snapshot
+SELECT (
+  SELECT c.snapshot FROM change_log AS c
+  WHERE c.expense_id = p.id AND c.version = p.version AND (c.user_id = $1::uuid) IS TRUE
+)::text AS snapshot
 FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY AS p (id, version, ord)
-JOIN change_log AS c
-  ON c.expense_id = p.id AND c.version = p.version AND (c.user_id = $1::uuid) IS TRUE
 ORDER BY p.ord
 """
 
@@ -63,7 +65,7 @@ async def images(
     """These versions of the user's expenses, in this order, without those erased meanwhile."""
     ids, versions = zip(*pinned, strict=True)
     rows = await connection.exec_driver_sql(IMAGES, (user_id, ids, versions))
-    return [expense_of(json.decode(row.snapshot)) for row in rows]
+    return [expense_of(json.decode(row.snapshot)) for row in rows if row.snapshot is not None]
 
 
 async def count_changes(connection: AsyncConnection, user_id: UUID) -> int:
