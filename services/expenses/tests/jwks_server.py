@@ -11,7 +11,8 @@ class JwksServer:
     """Serves `body` with `status`; counts connections, requests and the paths asked for.
 
     With an `ETag` among `headers` it answers 304 to who names it. `delay` cleared, it hangs before
-    its answer; with `drip`, it waits so many seconds after each byte of the body.
+    its answer; with `drip`, it waits so many seconds after each byte of the body. Its first `faults`
+    answers are 503.
     """
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
@@ -24,6 +25,7 @@ class JwksServer:
         self.ends: list[float] = []
         self.connections = 0
         self.drip = 0.0
+        self.faults = 0
         self.delay = threading.Event()
         self.delay.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -65,6 +67,10 @@ class JwksServer:
                 outer.conditions.append(tag)
                 outer.times.append(time.monotonic())
                 outer.delay.wait()
+                if outer.faults:
+                    outer.faults -= 1
+                    self.send_error(503)
+                    return
                 held = outer.status == 200 and tag is not None and tag == outer.headers.get("ETag")
                 status, body = (304, b"") if held else (outer.status, outer.body)
                 self.send_response(status)

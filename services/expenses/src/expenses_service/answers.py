@@ -57,6 +57,7 @@ ERRORS: Final[Mapping[int, _Error]] = {
             "external_id_taken",
             "slug_taken",
             "category_in_use",
+            "too_many_categories",
             "deleted",
             "idempotency_in_progress",
         ),

@@ -14,13 +14,13 @@ from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
 from expenses_service.direct import Direct
+from expenses_service.downloads.places import Downloads
 from expenses_service.expenses.group_commit import GroupCommit
 from expenses_service.housekeeping import Housekeeper
 from expenses_service.keys.errors import KeysUnavailable
 from expenses_service.keys.service import KeyRing, open_key_ring
 from expenses_service.revocations.service import RevocationReader, open_reader
 from expenses_service.settings import Settings
-from expenses_service.transfer.downloads import Downloads
 
 IMPORTS = 2
 PROBE_SECONDS = 2.0  # the gateway waits 3 s for the answer

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -11,8 +12,9 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from expenses_service.bulk import service
+from expenses_service.bulk.rules import MOST_METADATA
 from expenses_service.database import Database
-from tests.bulk_calls import BULK, blamed, bulk, counts, create, delete, update
+from tests.bulk_calls import BULK, blamed, bulk, counts, create, delete, statuses, update
 from tests.expense_calls import PATH, logged
 
 JSON = {"Content-Type": "application/json"}
@@ -135,3 +137,51 @@ async def test_deep_nesting_is_the_clients_mistake(ada: httpx.AsyncClient, depth
         assert response.status_code in {200, 400}
         if response.status_code == 400:
             assert response.json()["code"] == "malformed_json"
+
+
+LARGE = {f"{n:040}": "x" * 500 for n in range(50)}
+STORED = MOST_METADATA // len(json.dumps(LARGE))
+"""So many expenses with it may be changed at once."""
+TIMES = MOST_METADATA // len(json.dumps(LARGE, separators=(",", ":")))
+"""So many times may one of them."""
+
+
+@pytest.fixture
+async def large(ada: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """More of them than can be changed at once."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) <= STORED:
+        some = [create(metadata=LARGE)] * min(200, STORED + 1 - len(rows))
+        rows += [each["expense"] for each in (await bulk(ada, *some))["results"]]
+    return rows
+
+
+async def test_large_expenses_go_in_several_requests(
+    ada: httpx.AsyncClient, database: Database, large: list[dict[str, Any]]
+) -> None:
+    before = await logged(database)
+    for operations in ([update(row, notes="x") for row in large], [delete(row) for row in large]):
+        for mode in ("atomic", "partial"):
+            body = {"mode": mode, "operations": operations}
+            refused = await ada.post(BULK, json=body)
+            assert blamed(refused) == [("/operations", "too_large")]
+            assert "16 MiB" in refused.json()["errors"][0]["detail"]
+    assert await logged(database) == before
+    answer = await bulk(ada, *[update(row, notes="x") for row in large[:STORED]])
+    assert counts(answer) == (0, STORED, 0, 0)
+    answer = await bulk(ada, *[delete(row) for row in large[1:]])
+    assert counts(answer) == (0, 0, STORED, 0)
+
+
+async def test_one_that_is_large_is_changed_so_many_times(ada: httpx.AsyncClient) -> None:
+    """Also where it is large by the first of the changes."""
+    row = (await bulk(ada, create()))["results"][0]["expense"]
+    first = update(row, metadata=LARGE)
+    more = [update(row, notes=f"{number}") for number in range(TIMES)]
+    refused = await ada.post(BULK, json={"mode": "atomic", "operations": [first, *more]})
+    assert blamed(refused) == [(f"/operations/{TIMES}/changes", "too_large")]
+    answer = await bulk(ada, first, *more, create(), mode="partial")
+    assert counts(answer) == (1, TIMES, 0, 1)
+    assert statuses(answer)[-2:] == [422, 201]
+    same = [update(row, metadata=LARGE)] * (TIMES // 100)
+    assert counts(await bulk(ada, *same)) == (0, len(same), 0, 0)

@@ -18,11 +18,11 @@ from fastapi import FastAPI
 from expenses_service import wire
 from expenses_service.app import create_app
 from expenses_service.changes.repository import data_version
+from expenses_service.downloads.asking import ask
+from expenses_service.downloads.errors import TransferCut
+from expenses_service.downloads.places import AT_WORK, OPEN, OPEN_EACH, Downloads
 from expenses_service.errors import Unavailable
 from expenses_service.settings import Settings
-from expenses_service.transfer import snapshots
-from expenses_service.transfer.downloads import AT_WORK, OPEN, OPEN_EACH, Downloads
-from expenses_service.transfer.errors import TransferCut
 from tests.expense_calls import ADA, DRAFT, PATH, made
 from tests.integration.test_process import served
 from tests.records import flood
@@ -171,10 +171,10 @@ async def test_one_that_has_begun_is_cut_when_its_turn_never_comes(
     app: FastAPI, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloads: Downloads = app.state.resources.downloads
-    monkeypatch.setattr(snapshots, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("expenses_service.downloads.asking.PATIENCE_SECONDS", 0.1)
     async with all_at_work(downloads):
         with pytest.raises(TransferCut) as cut:
-            await snapshots.ask(app.state.resources, partial(data_version, user_id=ADA))
+            await ask(app.state.resources, partial(data_version, user_id=ADA))
     assert isinstance(cut.value.__cause__, Unavailable)
     await made(ada)
     assert (await ada.get(EXPORT)).status_code == 200

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expenses_service.changes.rules import PART_BYTES
 from expenses_service.database import Database
 from expenses_service.transfer import repository
 from expenses_service.transfer.snapshots import READ_AT_ONCE
@@ -50,5 +51,6 @@ async def test_a_batch_is_looked_up_row_by_row(database: Database) -> None:
         wanted = "SELECT id, version FROM expenses ORDER BY id LIMIT $1"
         pins = (await connection.exec_driver_sql(wanted, (READ_AT_ONCE,))).all()
         ids, versions = zip(*pins, strict=True)
-        seen = await scanned(connection, repository.IMAGES, user_id(1), ids, versions)
+        given = (user_id(1), ids, versions, PART_BYTES)
+        seen = await scanned(connection, repository.IMAGES, *given)
     assert seen == READ_AT_ONCE

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from expenses_service.downloads.asking import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS
 from expenses_service.settings import Settings
-from expenses_service.transfer.snapshots import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS
 from tests import postgres
 from tests.expense_calls import ADA, DRAFT, PATH
 from tests.integration.test_process import served

@@ -112,6 +112,20 @@ async def test_a_slow_answer_does_not_put_off_the_next_poll(
     assert statistics.median(gaps) > 0.25
 
 
+async def test_after_a_poll_in_vain_the_next_comes_at_once() -> None:
+    """One, or an auth that is away would be asked all the time."""
+    with JwksServer(status=503) as server:
+        async with reading(server, poll_seconds=60) as reader:
+            await until(lambda: reader.polls["status"] == 2)
+            await asyncio.sleep(0.3)
+            assert len(server.times) == 2
+    with JwksServer(revocation_list(KEY, **LISTED)) as server:
+        server.faults = 1
+        async with reading(server, poll_seconds=60) as reader:
+            await until(lambda: reader.is_revoked(PRINCIPAL))
+            assert (reader.polls["status"], reader.polls["new"]) == (1, 1)
+
+
 @pytest.mark.parametrize("status", [204, 206, 301, 302, 304, 307, 401, 404, 500, 503])
 async def test_another_status_changes_nothing(status: int) -> None:
     """Also a 304 to a question without a tag, and a redirect to a good list."""

@@ -6,11 +6,18 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import json
 from msgspec.structs import replace
 
 from expenses_service.bulk.models import Outcome
 from expenses_service.changes.models import Action, Change
-from expenses_service.errors import FieldError, NotFound, ServiceError, VersionConflict
+from expenses_service.errors import (
+    FieldError,
+    NotFound,
+    ServiceError,
+    ValidationFailed,
+    VersionConflict,
+)
 from expenses_service.expenses import rules
 from expenses_service.expenses.errors import ExternalIdTaken
 from expenses_service.expenses.models import Expense, ExternalKey
@@ -20,6 +27,19 @@ _BLAMED: Final[Mapping[type[ServiceError], str]] = {
     VersionConflict: "/version",
     ExternalIdTaken: "/external_id",
 }
+
+MOST_METADATA: Final = 16 * 1024 * 1024
+"""Bytes in all expenses that a request changes, each as often as it does. One may have 108 KB."""
+FEW: Final = 128
+"""Expenses that have less in any case."""
+
+
+def require_room(metadata: int, pointer: str) -> None:
+    """Raise ValidationFailed for more than MOST_METADATA bytes."""
+    if metadata > MOST_METADATA:
+        most = f"{MOST_METADATA >> 20} MiB"
+        detail = f"with it more than {most} of metadata would be changed at once: send fewer"
+        raise ValidationFailed(errors=[FieldError("too_large", detail, pointer)])
 
 
 def external_key(expense: Expense) -> ExternalKey | None:
@@ -51,6 +71,7 @@ class Ledger:
         self._categories = categories
         self._ids = ids
         self._now = now
+        self._metadata = 0
         self.changes: list[Change] = []
 
     def create(self, fields: Mapping[str, Any], today: date) -> Expense:
@@ -62,7 +83,10 @@ class Ledger:
         return self._write("created", None, expense)
 
     def update(self, expense_id: UUID, version: int | None, fields: Mapping[str, Any]) -> Expense:
-        """Raises ValidationFailed, NotFound, ExternalIdTaken and VersionConflict, in this order."""
+        """Raises ValidationFailed, NotFound, ExternalIdTaken and VersionConflict, in this order.
+
+        ValidationFailed comes last when it is for want of room.
+        """
         rules.check_changes(fields)
         current = self._live(expense_id)
         wanted = rules.merged(current, fields)
@@ -70,12 +94,14 @@ class Ledger:
             self._require_open(wanted.category)
         self._require_free(wanted)
         _require_version(current, version)
+        self._take_room(wanted)
         return current if wanted == current else self._write("updated", current, wanted)
 
     def delete(self, expense_id: UUID, version: int | None) -> None:
-        """Raises NotFound and VersionConflict."""
+        """Raises NotFound, VersionConflict, and ValidationFailed for want of room."""
         current = self._live(expense_id)
         _require_version(current, version)
+        self._take_room(current)
         self._write("deleted", current, replace(current, deleted_at=self._now))
 
     def handed_over(self) -> list[UUID]:
@@ -86,6 +112,11 @@ class Ledger:
             for row in self._before.values()
             if (key := external_key(row)) is not None and taken.get(key, row.id) != row.id
         ]
+
+    def _take_room(self, expense: Expense) -> None:
+        metadata = self._metadata + len(json.encode(expense.metadata))
+        require_room(metadata, "")
+        self._metadata = metadata
 
     def _live(self, expense_id: UUID) -> Expense:
         expense = self._rows.get(expense_id)

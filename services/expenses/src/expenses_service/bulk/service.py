@@ -12,7 +12,7 @@ from expenses_service.authentication.models import Principal
 from expenses_service.bulk import repository
 from expenses_service.bulk.documents import ProblemOf, results_body
 from expenses_service.bulk.models import Outcome
-from expenses_service.bulk.rules import Ledger, refused
+from expenses_service.bulk.rules import FEW, Ledger, refused, require_room
 from expenses_service.bulk.schemas import (
     OPERATIONS,
     BulkRequest,
@@ -46,7 +46,8 @@ async def carry_out(
     """Do what is asked, in order, each operation on what the ones before it left.
 
     Raises:
-        ValidationFailed: the mode is atomic and an operation failed; nothing was written.
+        ValidationFailed: the mode is atomic and an operation failed, or what the operations change
+            is too large for one request; nothing was written.
         IdempotencyKeyReused, IdempotencyInProgress: see there.
 
     """
@@ -90,9 +91,13 @@ async def _ledger(
     operations: Sequence[Operation | ValidationFailed],
     now: datetime,
 ) -> Ledger:
-    """Three queries at most, however many operations there are."""
+    """Four queries at most, however many operations there are. Raises ValidationFailed."""
     changing = [each for each in operations if isinstance(each, Update | Delete)]
-    rows = await repository.find_all(connection, user_id, {each.id for each in changing})
+    ids = {each.id for each in changing}
+    if len(ids) > FEW:
+        size = await repository.metadata_bytes(connection, user_id, ids)
+        require_room(size, "/operations")
+    rows = await repository.find_all(connection, user_id, ids)
     bodies = [each.body for each in operations if isinstance(each, Create | Update)]
     keys = [(each.source, each.external_id) for each in bodies]
     keys += [(row.source, row.external_id) for row in rows]
@@ -104,8 +109,8 @@ async def _ledger(
     )
     categories = {each.category or DEFAULT_CATEGORY for each in bodies}
     open_ones = await open_slugs(connection, user_id, categories)
-    ids = sorted(new_id(now) for _ in operations)
-    return Ledger(rows, names, open_ones, iter(ids), now)
+    new_ids = sorted(new_id(now) for _ in operations)
+    return Ledger(rows, names, open_ones, iter(new_ids), now)
 
 
 def _attempt(

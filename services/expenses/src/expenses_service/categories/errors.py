@@ -1,5 +1,6 @@
 """What can go wrong with a category."""
 
+from expenses_service.categories.rules import MAX_OWN
 from expenses_service.errors import Conflict
 
 
@@ -8,6 +9,16 @@ class SlugTaken(Conflict):
 
     code = "slug_taken"
     default_detail = "You have a category with this slug already."
+
+
+class TooManyCategories(Conflict):
+    """The user would have more rows than MAX_OWN; deleted ones count, for they can come back."""
+
+    code = "too_many_categories"
+    default_detail = (
+        f"You may make {MAX_OWN:,} categories, deleted ones included; rename one, or bring one"
+        " back by its slug."
+    )
 
 
 class CategoryInUse(Conflict):

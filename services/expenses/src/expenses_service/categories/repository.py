@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,12 @@ async def find(connection: AsyncConnection, user_id: UUID, slug: str) -> Categor
     """The user's category of this slug, deleted or not; one of the usual set is always there."""
     rows = await _fetch(connection, _rows_of(user_id).where(categories.c.slug == slug))
     return rows[0] if rows else USUAL.get(slug)
+
+
+async def count_own(connection: AsyncConnection, user_id: UUID) -> int:
+    """How many rows the user has, with the deleted ones."""
+    mine = select(func.count()).select_from(categories).where(categories.c.user_id == user_id)
+    return (await connection.execute(mine)).scalar_one()
 
 
 async def open_slugs(

@@ -6,12 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import BigInteger, Row, literal, select, true
+from sqlalchemy import BigInteger, Row, Select, Subquery, Text, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.changes.epochs import base
 from expenses_service.changes.models import Change, LogEntry, LogPage, change_log, user_state
-from expenses_service.changes.rules import expense_of
+from expenses_service.changes.rules import PART_BYTES, expense_of
 from expenses_service.changes.statements import (
     ADD_USER,
     FREE_EXTERNAL_IDS,
@@ -22,6 +22,8 @@ from expenses_service.changes.statements import (
     WRITE_EXPENSES,
 )
 from expenses_service.expenses.models import Expense
+
+VERSIONS_AT_ONCE: Final = 250
 
 _ENTRY: Final = [
     (change_log.c.seq + base()).label("seq"),
@@ -114,17 +116,21 @@ async def _write(
 
 
 async def changes_after(
-    connection: AsyncConnection, user_id: UUID, since: int, limit: int
+    connection: AsyncConnection, user_id: UUID, since: int, limit: int, most_bytes: int
 ) -> LogPage:
-    """Up to `limit` changes after number `since`, and the ends of the log in the same snapshot."""
+    """Changes after number `since`, and the ends of the log in the same snapshot.
+
+    Up to `limit` of them, and one or as many as have `most_bytes`.
+    """
     log = change_log.c
     beyond = log.seq > literal(since, BigInteger) - base()
     wanted = select(*_ENTRY).where(log.user_id == user_id, beyond)
-    some = wanted.order_by(log.seq).limit(limit).subquery()
+    some = _sized(wanted.order_by(log.seq).limit(limit), "seq")
     last, start = (user_state.c[name] + base() for name in ("seq", "log_start"))
     state = select(last.label("last"), start.label("start"))
     ends = state.where(user_state.c.user_id == user_id).subquery()
-    joined = select(ends, some).select_from(ends.outerjoin(some, true())).order_by(some.c.seq)
+    fit = some.c.before < most_bytes
+    joined = select(ends, some).select_from(ends.outerjoin(some, fit)).order_by(some.c.seq)
     rows = (await connection.execute(joined)).all()
     if not rows:
         return LogPage(0, 0, [])
@@ -132,14 +138,36 @@ async def changes_after(
     return LogPage(rows[0].last, rows[0].start, entries)
 
 
-async def versions_of(
+async def last_version(
     connection: AsyncConnection, user_id: UUID, expense_id: UUID
-) -> list[LogEntry]:
-    """Every version of an expense of the user, oldest first; none when there is no such expense."""
+) -> tuple[int, datetime] | None:
+    """The number and instant of an expense's newest version; None when there is no such expense."""
     log = change_log.c
-    wanted = select(*_ENTRY).where(log.expense_id == expense_id, log.user_id == user_id)
-    rows = await connection.execute(wanted.order_by(log.version))
-    return [_entry(row) for row in rows]
+    newest = select(log.version, log.at).where(log.expense_id == expense_id, log.user_id == user_id)
+    row = (await connection.execute(newest.order_by(log.version.desc()).limit(1))).one_or_none()
+    return row and (row.version, row.at)
+
+
+async def versions_after(
+    connection: AsyncConnection, user_id: UUID, expense_id: UUID, after: int, last: int
+) -> list[LogEntry]:
+    """The next part of an expense's versions up to number `last`, oldest first."""
+    log = change_log.c
+    wanted = select(*_ENTRY).where(
+        log.expense_id == expense_id, log.user_id == user_id, log.version > after
+    )
+    upto = wanted.where(log.version <= last).order_by(log.version).limit(VERSIONS_AT_ONCE)
+    some = _sized(upto, "version")
+    fit = select(some).where(some.c.before < PART_BYTES).order_by(some.c.version)
+    return [_entry(row) for row in await connection.execute(fit)]
+
+
+def _sized(entries: Select[Any], order: str) -> Subquery:
+    """The entries, each with how many bytes of snapshots stand `before` it in that order."""
+    some = entries.subquery()
+    size = func.octet_length(cast(some.c.snapshot, Text))
+    before = func.sum(size).over(order_by=some.c[order]) - size
+    return select(some, before.label("before")).subquery()
 
 
 def _entry(row: Row[Any]) -> LogEntry:

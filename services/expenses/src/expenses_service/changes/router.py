@@ -1,5 +1,6 @@
 """/changes and /expenses/{id}/history: two readings of one log."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,9 @@ from expenses_service.authentication.dependencies import Reader
 from expenses_service.cache.responses import user_data
 from expenses_service.changes import openapi, service
 from expenses_service.changes.schemas import ChangesQuery
+from expenses_service.downloads.models import Download
+from expenses_service.downloads.responses import sent
+from expenses_service.etag import not_modified
 from expenses_service.requests import Bare, query
 from expenses_service.resources import Resources, get_resources
 
@@ -25,7 +29,8 @@ async def list_changes(
     """One item for every write of an expense, in the order of the writes, none left out.
 
     Keep `next_since` and send it as `since` the next time. 410 `resync_required`: what you hold may
-    hold expenses that were erased; drop all of it and go on from `since=0`.
+    hold expenses that were erased; drop all of it and go on from `since=0`. A page of very large
+    expenses ends after 4 MiB, before its `limit`.
     """
     return user_data(request, await service.changes(resources, principal.user_id, query))
 
@@ -35,4 +40,6 @@ async def read_history(
     request: Request, principal: Reader, expense_id: UUID, _: Bare, resources: Held
 ) -> Response:
     """Every version of an expense, oldest first; of a deleted one too."""
-    return user_data(request, await service.history(resources, principal.user_id, expense_id))
+    has = partial(not_modified, request)
+    versions = await service.history(resources, principal.user_id, expense_id, has)
+    return sent(versions) if isinstance(versions, Download) else user_data(request, versions)

@@ -20,6 +20,15 @@ _MAY_BE_ABSENT: Final[Mapping[str, Any]] = {
 """What a field that a release adds is in snapshots that are older: its empty value."""
 
 
+PART_BYTES: Final = 1024 * 1024
+"""Snapshots that are read at once, as text, and the one that goes beyond; the first in any case.
+
+One may have 117 KB: hundreds of such come to more than there is memory.
+"""
+PAGE_BYTES: Final = 4 * PART_BYTES
+"""The same for a page of the feed, which then leads on before its `limit`."""
+
+
 def expense_of(snapshot: Mapping[str, Any]) -> Expense:
     """A version as an expense of today: later fields are empty, fields that are gone left out."""
     return convert({**_MAY_BE_ABSENT, **snapshot}, Expense)

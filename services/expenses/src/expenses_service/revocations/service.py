@@ -80,7 +80,10 @@ class RevocationReader:
         return time.monotonic() - self._confirmed_at
 
     async def _keep_polling(self, source: RevocationSource) -> None:
-        """One poll at a time; timed from begin to begin, or the time of a slow one would add up."""
+        """One poll at a time; timed from begin to begin, or the time of a slow one would add up.
+
+        After one in vain the next comes at once: of several replicas of auth another may answer.
+        """
         last = ""
         while True:
             began = time.monotonic()
@@ -89,8 +92,9 @@ class RevocationReader:
                 log.warning("revocations_not_renewed", reason=reason)
             elif reason != last:
                 log.info("revocations_renewed")
+            if last or not reason:
+                await asyncio.sleep(began + self._poll_seconds - time.monotonic())
             last = reason
-            await asyncio.sleep(began + self._poll_seconds - time.monotonic())
 
     async def _poll(self, source: RevocationSource) -> str:
         """Ask once, and count how it ended; what was wrong, or nothing."""

@@ -16,11 +16,13 @@ from expenses_service.categories.repository import own_categories
 from expenses_service.categories.rules import Category
 from expenses_service.changes.models import LogEntry
 from expenses_service.changes.repository import changes_after, data_version
+from expenses_service.changes.rules import PART_BYTES
+from expenses_service.downloads.asking import ask
+from expenses_service.downloads.errors import TransferCut
+from expenses_service.downloads.models import Download
 from expenses_service.etag import opaque_etag
 from expenses_service.resources import Resources
 from expenses_service.transfer import lines, repository, snapshots
-from expenses_service.transfer.errors import TransferCut
-from expenses_service.transfer.models import Download
 from expenses_service.transfer.pins import Pins
 
 
@@ -77,8 +79,14 @@ async def _changes(
     """The log up to number `last`: what is in it stays as it is, so no snapshot has to be held."""
     since = 0
     while since < last:
-        wanted = partial(changes_after, user_id=user_id, since=since, limit=snapshots.READ_AT_ONCE)
-        page = await snapshots.ask(resources, wanted)
+        wanted = partial(
+            changes_after,
+            user_id=user_id,
+            since=since,
+            limit=snapshots.READ_AT_ONCE,
+            most_bytes=PART_BYTES,
+        )
+        page = await ask(resources, wanted)
         entries = [entry for entry in page.entries if entry.seq <= last]
         if not entries:
             return

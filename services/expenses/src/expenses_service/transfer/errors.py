@@ -15,14 +15,6 @@ class Fault(Struct, frozen=True, omit_defaults=True):
     suggestion: str | None = None
 
 
-class TransferCut(Exception):
-    """The rest of a body that has begun cannot be sent.
-
-    Raised out of the response, it closes the connection before the body's end, so that no client
-    takes what it has for the whole (RFC 9112, section 8).
-    """
-
-
 class FileRefused(Exception):
     """A file that cannot be read as what it is declared to be: no row of it counts."""
 

@@ -7,12 +7,12 @@ from uuid import UUID
 from expenses_service.authentication.models import Principal
 from expenses_service.cache.rules import entity_tag
 from expenses_service.changes.repository import data_version
+from expenses_service.downloads.models import Download
 from expenses_service.expenses.repository import conditions
 from expenses_service.expenses.search import make_room
 from expenses_service.resources import Resources
 from expenses_service.transfer import repository, snapshots
 from expenses_service.transfer.lines import MEDIA_TYPES, Format, head_of, lines_of
-from expenses_service.transfer.models import Download
 from expenses_service.transfer.pins import Pins
 from expenses_service.transfer.schemas import ExportQuery
 

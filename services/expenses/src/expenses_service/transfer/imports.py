@@ -53,7 +53,7 @@ async def run(resources: Resources, job: Job, keyed: KeyedRequest | None) -> Ans
         ValidationFailed: the file cannot be read, or rows are not valid and it shall be whole.
         Unavailable: too many imports run, the user's other writes hold this one up, or the process
             that parses it was killed.
-        IdempotencyKeyReused, IdempotencyInProgress: see there.
+        IdempotencyKeyReused, IdempotencyInProgress, TooManyCategories: see there.
 
     """
     database = resources.database
@@ -91,6 +91,7 @@ async def _imported(connection: AsyncConnection, job: Job) -> Imported:
     own = await own_categories(connection, job.user_id)
     named = await merge.categories(connection)
     usable = rules.usable(own, named, create=job.asked.create_categories)
+    rules.require_room(own, usable)
     plan = await merge.plan(connection, job.user_id, usable)
     result = rules.outcome(reading, plan)
     if result.failed and job.asked.mode == "atomic":

@@ -1,8 +1,6 @@
-"""A file as it goes out, and what is found in one that comes in."""
+"""What is found in a file that comes in, and what becomes of it."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -12,20 +10,6 @@ from expenses_service.transfer.errors import Fault
 MAX_ROWS: Final = 100_000
 MAX_FAULTS: Final = 100
 """How many are told of one file; `failed` counts all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A body that is made while it is sent; `chunks` is None for a client that has it already.
-
-    `open` is to be closed when it is sent, or will not be.
-    """
-
-    etag: str
-    name: str
-    media_type: str
-    chunks: AsyncIterator[bytes] | None
-    open: ExitStack = field(default_factory=ExitStack)
 
 
 class Reading(Struct, frozen=True):

@@ -5,7 +5,7 @@ it is read, and no transaction stays open for its reader. An expense costs 20 by
 1 MiB, above that in a temporary file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from struct import Struct
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -28,11 +28,11 @@ class Pins:
         """Append some."""
         self._file.write(b"".join(_PIN.pack(pin.bytes, version) for pin, version in pins))
 
-    def batches(self, size: int) -> Iterator[list[Pin]]:
-        """All of them, up to `size` at a time."""
-        self._file.seek(0)
-        while block := self._file.read(size * _PIN.size):
-            yield [(UUID(bytes=raw), version) for raw, version in _PIN.iter_unpack(block)]
+    def part(self, at: int, size: int) -> list[Pin]:
+        """Up to `size` of them, from the one at place `at`."""
+        self._file.seek(at * _PIN.size)
+        block = self._file.read(size * _PIN.size)
+        return [(UUID(bytes=raw), version) for raw, version in _PIN.iter_unpack(block)]
 
     def close(self) -> None:
         """Forget them."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from expenses_service.authentication.dependencies import Reader, Writer
 from expenses_service.cache.responses import USER_DATA
+from expenses_service.downloads.responses import sent
 from expenses_service.etag import not_modified
 from expenses_service.idempotency import responses as answers
 from expenses_service.idempotency.dependencies import keyed
@@ -19,7 +20,6 @@ from expenses_service.transfer.dependencies import (
     SentForm,
     spooled,
 )
-from expenses_service.transfer.responses import sent
 
 router = APIRouter(prefix="/api/v1/expenses", tags=["transfer"])
 

@@ -1,10 +1,19 @@
 """What an import comes to, without a database."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from expenses_service.categories.rules import SLUG_PATTERN, Category, added, brought_back, merge
+from expenses_service.categories.errors import TooManyCategories
+from expenses_service.categories.rules import (
+    MAX_OWN,
+    SLUG_PATTERN,
+    USUAL,
+    Category,
+    added,
+    brought_back,
+    merge,
+)
 from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.expenses.errors import ExternalIdTaken
 from expenses_service.expenses.rules import unknown_category
@@ -20,6 +29,13 @@ def usable(own: Iterable[Category], named: Collection[str], *, create: bool) -> 
     open_slugs = {slug for slug, category in present.items() if not category.archived}
     new = {slug for slug in named if slug not in present and re.fullmatch(SLUG_PATTERN, slug)}
     return frozenset(open_slugs | new if create else open_slugs)
+
+
+def require_room(own: Sequence[Category], usable: Collection[str]) -> None:
+    """Raise TooManyCategories if those of `usable` that are not there yet are too many."""
+    new = set(usable).difference(USUAL, (category.slug for category in own))
+    if len(own) + len(new) > MAX_OWN:
+        raise TooManyCategories
 
 
 def lacking(own: Iterable[Category], used: Iterable[str], *, create: bool) -> list[Category]:

@@ -1,4 +1,4 @@
-"""How much of the service exports and archives may take, so that everybody else has the rest."""
+"""How much of the service such bodies may take, so that everybody else has the rest."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,13 @@ from expenses_service.errors import Unavailable
 OPEN_EACH: Final = 8
 """Of one user: a few files at once, and most places are left to others."""
 OPEN: Final = 64
-"""Of all users: what is open has a batch or two in memory, a few MB where notes are long."""
+"""Of all users: each has a part in memory, at most a few MB of it."""
 AT_WORK: Final = 4
-"""Connections out of the pool's 16, and batches between which other requests get their turn."""
+"""Connections out of the pool's 16, and parts between which other requests get their turn."""
 
 
 class Downloads:
-    """Those of one process, which are open until they are sent, and at work a batch at a time.
+    """Those of one process, which are open until they are sent, and at work a part at a time.
 
     Only who is at work keeps others waiting. Who waits for its reader keeps its user's place.
     """
@@ -37,8 +37,8 @@ class Downloads:
         """One more that is open. Raises Unavailable at once if there are enough."""
         if self._open[user_id] >= OPEN_EACH:
             raise Unavailable(
-                f"You have {OPEN_EACH} exports or archives under way: read or close one, then try"
-                " again.",
+                f"You have {OPEN_EACH} exports, archives or long histories under way: read or"
+                " close one, then try again.",
                 retry_after=10,
                 cause="downloads: enough of this user",
             )

@@ -1,4 +1,4 @@
-"""How a file is sent: with validators, and under a name to save it by."""
+"""How such a body is sent: with validators, and a file under a name to save it by."""
 
 from contextlib import ExitStack
 
@@ -7,10 +7,10 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from expenses_service.cache.responses import USER_DATA
-from expenses_service.transfer.models import Download
+from expenses_service.downloads.models import Download
 
 
-class _File(StreamingResponse):
+class _Body(StreamingResponse):
     """Closes what is open for it however it ends: sent, cut, or with its reader gone."""
 
     open: ExitStack
@@ -22,13 +22,14 @@ class _File(StreamingResponse):
 
 
 def sent(download: Download) -> Response:
-    """The file, or 304 for a client that has it."""
+    """The body, or 304 for a client that has it."""
     headers = {**USER_DATA, "ETag": download.etag}
     if download.chunks is None:
         return Response(status_code=304, headers=headers)
-    headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
+    if download.name is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
     # Not `media_type`: Starlette adds a charset to every text type, and CSV has its own parameters.
     headers["Content-Type"] = download.media_type
-    file = _File(download.chunks, headers=headers)
-    file.open = download.open
-    return file
+    body = _Body(download.chunks, headers=headers)
+    body.open = download.open
+    return body
