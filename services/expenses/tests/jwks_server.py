@@ -11,8 +11,8 @@ class JwksServer:
     """Serves `body` with `status`; counts connections, requests and the paths asked for.
 
     With an `ETag` among `headers` it answers 304 to who names it. `delay` cleared, it hangs before
-    its answer; with `drip`, it waits so many seconds after each byte of the body. Its first `faults`
-    answers are 503.
+    its answer; with `drip`, it waits so many seconds after each byte of the body. The first
+    `faults` answers are 503.
     """
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
@@ -51,6 +51,14 @@ class JwksServer:
         self._server.server_close()
         self._thread.join()
 
+    def answer(self, tag: str | None) -> tuple[int, bytes]:
+        """Status and body of the next answer, to one who names `tag`."""
+        if self.faults:
+            self.faults -= 1
+            return 503, b""
+        held = self.status == 200 and tag is not None and tag == self.headers.get("ETag")
+        return (304, b"") if held else (self.status, self.body)
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         outer = self
 
@@ -67,12 +75,7 @@ class JwksServer:
                 outer.conditions.append(tag)
                 outer.times.append(time.monotonic())
                 outer.delay.wait()
-                if outer.faults:
-                    outer.faults -= 1
-                    self.send_error(503)
-                    return
-                held = outer.status == 200 and tag is not None and tag == outer.headers.get("ETag")
-                status, body = (304, b"") if held else (outer.status, outer.body)
+                status, body = outer.answer(tag)
                 self.send_response(status)
                 for name, value in outer.headers.items():
                     self.send_header(name, value)
