@@ -3,7 +3,7 @@
 import httpx
 from sqlalchemy import text
 
-from expenses_service.categories.rules import MAX_OWN
+from expenses_service.categories.errors import MAX_OWN
 from expenses_service.database import Database
 from tests.expense_calls import ADA, PATH, logged
 from tests.transfers import done, imported, sent, table

@@ -1,7 +1,11 @@
 """What can go wrong with a category."""
 
-from expenses_service.categories.rules import MAX_OWN
+from typing import Final
+
 from expenses_service.errors import Conflict
+
+MAX_OWN: Final = 5000
+"""Categories that a user has made, all of which are read for the list."""
 
 
 class SlugTaken(Conflict):

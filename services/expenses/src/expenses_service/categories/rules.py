@@ -12,8 +12,6 @@ from typing import Any, Final
 
 FIRST_VERSION: Final = 1
 MAX_SLUG: Final = 64
-MAX_OWN: Final = 5000
-"""Rows of one user, all of which are read for the list."""
 SLUG_PATTERN: Final = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.categories import repository, rules
-from expenses_service.categories.errors import CategoryInUse, SlugTaken, TooManyCategories
+from expenses_service.categories.errors import MAX_OWN, CategoryInUse, SlugTaken, TooManyCategories
 from expenses_service.categories.rules import Category
 from expenses_service.categories.schemas import CategoryDraft, category_body
 from expenses_service.changes.repository import lock_user, move_category
@@ -62,7 +62,7 @@ async def create(
             before = await repository.find(connection, user_id, slug)
             if before is not None and not before.deleted:
                 raise SlugTaken
-            if before is None and await repository.count_own(connection, user_id) >= rules.MAX_OWN:
+            if before is None and await repository.count_own(connection, user_id) >= MAX_OWN:
                 raise TooManyCategories
             made = rules.added(slug, draft.name, before)
             await repository.save(connection, user_id, made, datetime.now(UTC))

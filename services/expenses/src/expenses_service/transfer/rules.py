@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from expenses_service.categories.errors import TooManyCategories
+from expenses_service.categories.errors import MAX_OWN, TooManyCategories
 from expenses_service.categories.rules import (
-    MAX_OWN,
     SLUG_PATTERN,
     USUAL,
     Category,
