@@ -28,6 +28,7 @@ def refused(answer: httpx.Response) -> bool:
 async def test_one_by_one(
     ada: httpx.AsyncClient, bob: httpx.AsyncClient, database: Database
 ) -> None:
+    await ada.patch(f"{CATEGORIES}/food", json={"name": "Meals"})
     await fill(database, MAX_OWN - 1)
     assert (await ada.post(CATEGORIES, json={"name": "Last"})).status_code == 201
     answer = await ada.post(CATEGORIES, json={"name": "One more"})
@@ -54,6 +55,28 @@ async def test_by_an_import(ada: httpx.AsyncClient, database: Database) -> None:
     assert refused(await sent(ada, file("c"), whole))
     assert await imported(ada, file("a", "travel"), whole) == done(created=2)
     assert len((await ada.get(CATEGORIES)).json()["items"]) == 12 + MAX_OWN
+
+
+async def test_what_is_refused_for_its_rows_is_told_first(
+    ada: httpx.AsyncClient, database: Database
+) -> None:
+    """And rows that do not go in make nothing."""
+    await fill(database, MAX_OWN)
+    body = file("a", "food") + "2026-05-31,0,EUR,Lunch,b\n"
+    assert (await sent(ada, body, "create_categories=true")).status_code == 422
+    body = file("food") + "2026-05-31,0,EUR,Lunch,b\n"
+    answer = await imported(ada, body, "create_categories=true&mode=partial")
+    assert (answer["created"], answer["failed"]) == (1, 1)
+
+
+async def test_who_has_more_can_use_them(ada: httpx.AsyncClient, database: Database) -> None:
+    """From before there was a limit; those of the usual set are not made by anybody."""
+    await ada.patch(f"{CATEGORIES}/food", json={"name": "Meals"})
+    await fill(database, MAX_OWN + 1)
+    assert (await ada.patch(f"{CATEGORIES}/travel", json={"name": "Ways"})).status_code == 200
+    for query in ("", "create_categories=true"):
+        assert await imported(ada, file("food", "own-2", "work"), query) == done(created=3)
+    assert refused(await sent(ada, file("a"), "create_categories=true"))
 
 
 async def test_all_at_once(ada: httpx.AsyncClient) -> None:

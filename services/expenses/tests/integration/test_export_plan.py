@@ -41,7 +41,7 @@ async def scanned(connection: AsyncConnection, statement: str, *values: object) 
     return sum(
         round(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
         for node in nodes
-        if "Scan" in node["Node Type"] and node.get("Alias") == "c"
+        if "Scan" in node["Node Type"] and node.get("Relation Name") == "change_log"
     )
 
 

@@ -22,6 +22,10 @@ async def bulk_write(
     `/operations/3/…`, and nothing is written. `partial`: those that fail change nothing, the others
     are written. `dry_run` writes nothing and answers the same; the ids of its new expenses are not
     kept.
+
+    All the expenses that are updated or deleted may have 16 MiB of metadata, counted for each of
+    these operations: `too_large` for the one that goes beyond. When more than 128 expenses have
+    more already, the request is 422 as a whole, at `/operations`.
     """
     return sent(
         await service.carry_out(

@@ -29,7 +29,10 @@ _BLAMED: Final[Mapping[type[ServiceError], str]] = {
 }
 
 MOST_METADATA: Final = 16 * 1024 * 1024
-"""Bytes in all expenses that a request changes, each as often as it does. One may have 108 KB."""
+"""Bytes of all updates and deletes of a request, also of those that find all as it shall be.
+
+One expense may have 108 KB, and it is in the answer each time.
+"""
 FEW: Final = 128
 """Expenses that have less in any case."""
 
@@ -38,7 +41,7 @@ def require_room(metadata: int, pointer: str) -> None:
     """Raise ValidationFailed for more than MOST_METADATA bytes."""
     if metadata > MOST_METADATA:
         most = f"{MOST_METADATA >> 20} MiB"
-        detail = f"with it more than {most} of metadata would be changed at once: send fewer"
+        detail = f"there is more than {most} of metadata in all that is changed: send fewer"
         raise ValidationFailed(errors=[FieldError("too_large", detail, pointer)])
 
 

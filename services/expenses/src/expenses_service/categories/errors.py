@@ -16,7 +16,7 @@ class SlugTaken(Conflict):
 
 
 class TooManyCategories(Conflict):
-    """The user would have more rows than MAX_OWN; deleted ones count, for they can come back."""
+    """The user would have made more than MAX_OWN; deleted ones count, for they can come back."""
 
     code = "too_many_categories"
     default_detail = (

@@ -26,8 +26,10 @@ async def find(connection: AsyncConnection, user_id: UUID, slug: str) -> Categor
 
 
 async def count_own(connection: AsyncConnection, user_id: UUID) -> int:
-    """How many rows the user has, with the deleted ones."""
-    mine = select(func.count()).select_from(categories).where(categories.c.user_id == user_id)
+    """How many categories the user has made, the deleted ones too."""
+    table = categories.c
+    made = (table.user_id == user_id) & table.slug.not_in(sorted(USUAL))
+    mine = select(func.count()).select_from(categories).where(made)
     return (await connection.execute(mine)).scalar_one()
 
 

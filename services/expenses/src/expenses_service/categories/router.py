@@ -46,7 +46,10 @@ async def list_categories(
 async def create_category(
     request: Request, principal: Writer, draft: Draft, _: Bare, resources: Held
 ) -> Response:
-    """Add a category; the slug is made of the name when none is given, and never changes."""
+    """Add a category; the slug is made of the name when none is given, and never changes.
+
+    A user may make 5,000, deleted ones included.
+    """
     request_key = keyed(request, principal, draft.model_dump_json(exclude_unset=True).encode())
     return sent(await service.create(resources, principal.user_id, draft, request_key))
 

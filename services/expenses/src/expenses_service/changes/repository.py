@@ -27,7 +27,8 @@ VERSIONS_AT_ONCE: Final = 250
 
 _ENTRY: Final = [
     (change_log.c.seq + base()).label("seq"),
-    *(change_log.c[name] for name in ("expense_id", "action", "version", "at", "snapshot")),
+    *(change_log.c[name] for name in ("expense_id", "action", "version", "at")),
+    cast(change_log.c.snapshot, Text).label("snapshot"),
 ]
 
 
@@ -165,11 +166,11 @@ async def versions_after(
 def _sized(entries: Select[Any], order: str) -> Subquery:
     """The entries, each with how many bytes of snapshots stand `before` it in that order."""
     some = entries.subquery()
-    size = func.octet_length(cast(some.c.snapshot, Text))
+    size = func.octet_length(some.c.snapshot)
     before = func.sum(size).over(order_by=some.c[order]) - size
     return select(some, before.label("before")).subquery()
 
 
 def _entry(row: Row[Any]) -> LogEntry:
-    snapshot = expense_of(row.snapshot)
+    snapshot = expense_of(json.decode(row.snapshot))
     return LogEntry(row.seq, row.expense_id, row.action, row.version, row.at, snapshot)

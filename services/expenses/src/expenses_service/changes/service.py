@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from expenses_service.cache.models import Reply
@@ -24,6 +25,8 @@ from expenses_service.downloads.errors import TransferCut
 from expenses_service.downloads.models import Download
 from expenses_service.errors import NotFound
 from expenses_service.resources import Resources
+
+JSON: Final = "application/json"
 
 
 async def changes(resources: Resources, user_id: UUID, query: ChangesQuery) -> Reply:
@@ -51,17 +54,17 @@ async def history(
             raise NotFound
         last, at = newest
         tag = entity_tag(user_id, last, f"history/{expense_id}@{at}")
+        if client_has(tag):
+            return Download(tag, None, JSON, None)
         first = await repository.versions_after(connection, user_id, expense_id, 0, last)
     if not first:  # erased in between
         raise NotFound
     if first[-1].version == last:
         return Reply(tag, history_body(first))
-    if client_has(tag):
-        return Download(tag, None, "application/json", None)
     with ExitStack() as open_:
         open_.enter_context(resources.downloads.place(user_id))
         rest = _rest_of_history(resources, user_id, first, last)
-        return Download(tag, None, "application/json", rest, open_.pop_all())
+        return Download(tag, None, JSON, rest, open_.pop_all())
 
 
 async def _rest_of_history(

@@ -67,5 +67,5 @@ class Downloads:
 
 
 def _busy(cause: str) -> Unavailable:
-    detail = "Others are exporting; try again soon."
+    detail = "Others are downloading; try again soon."
     return Unavailable(detail, retry_after=10, cause=f"downloads: {cause}")

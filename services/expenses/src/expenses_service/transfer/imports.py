@@ -91,11 +91,12 @@ async def _imported(connection: AsyncConnection, job: Job) -> Imported:
     own = await own_categories(connection, job.user_id)
     named = await merge.categories(connection)
     usable = rules.usable(own, named, create=job.asked.create_categories)
-    rules.require_room(own, usable)
     plan = await merge.plan(connection, job.user_id, usable)
     result = rules.outcome(reading, plan)
     if result.failed and job.asked.mode == "atomic":
         raise rules.refused_rows(result)
+    if job.asked.create_categories:
+        rules.require_few_categories(own, await merge.categories_planned(connection))
     if not job.asked.dry_run and plan.created + plan.updated:
         now = datetime.now(UTC)
         await merge.carry_out(connection, job.user_id, plan, now)

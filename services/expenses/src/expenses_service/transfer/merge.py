@@ -41,6 +41,11 @@ async def plan(connection: AsyncConnection, user_id: UUID, usable: Collection[st
     return Plan(counts.created, counts.updated, counts.unchanged, refused, refusals)
 
 
+async def categories_planned(connection: AsyncConnection) -> list[str]:
+    """The categories that the rows name which will be written."""
+    return [row.category for row in await connection.exec_driver_sql(statements.CATEGORIES_PLANNED)]
+
+
 async def carry_out(
     connection: AsyncConnection, user_id: UUID, planned: Plan, now: datetime
 ) -> None:

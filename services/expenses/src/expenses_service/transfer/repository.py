@@ -22,7 +22,7 @@ _ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ON
 # Postgres knows of the table may be from before an import, or from its midst, when nothing of it is
 # visible; a join then reads all rows of everybody for every batch: 500 ms, not 4.
 IMAGES: Final = """
-WITH found AS (
+WITH found AS MATERIALIZED (
   SELECT p.ord, (
     SELECT c.snapshot FROM change_log AS c
     WHERE c.expense_id = p.id AND c.version = p.version AND (c.user_id = $1::uuid) IS TRUE

@@ -1,7 +1,7 @@
 """What an import comes to, without a database."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from expenses_service.categories.errors import MAX_OWN, TooManyCategories
@@ -30,10 +30,11 @@ def usable(own: Iterable[Category], named: Collection[str], *, create: bool) -> 
     return frozenset(open_slugs | new if create else open_slugs)
 
 
-def require_room(own: Sequence[Category], usable: Collection[str]) -> None:
-    """Raise TooManyCategories if those of `usable` that are not there yet are too many."""
-    new = set(usable).difference(USUAL, (category.slug for category in own))
-    if len(own) + len(new) > MAX_OWN:
+def require_few_categories(own: Iterable[Category], planned: Iterable[str]) -> None:
+    """Raise TooManyCategories if those of `planned` that are not there yet are too many."""
+    made = {category.slug for category in own}.difference(USUAL)
+    new = set(planned).difference(USUAL, made)
+    if new and len(made) + len(new) > MAX_OWN:
         raise TooManyCategories
 
 

@@ -107,6 +107,11 @@ WHERE p.refusal IS NOT NULL
 ORDER BY p.line LIMIT $1::integer
 """
 
+CATEGORIES_PLANNED: Final = """
+SELECT DISTINCT i.category FROM planned AS p JOIN incoming AS i USING (line)
+WHERE p.refusal IS NULL AND p.action IS NOT NULL
+"""
+
 CATEGORIES_USED: Final = """
 SELECT DISTINCT e.category FROM planned AS p JOIN expenses AS e USING (id)
 WHERE p.refusal IS NULL AND p.action IS NOT NULL
