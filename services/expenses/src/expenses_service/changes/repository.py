@@ -6,7 +6,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import BigInteger, Row, Select, Subquery, Text, cast, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.changes.epochs import base
@@ -139,28 +152,43 @@ async def changes_after(
     return LogPage(rows[0].last, rows[0].start, entries)
 
 
-async def last_version(
+async def versions_of(
     connection: AsyncConnection, user_id: UUID, expense_id: UUID
-) -> tuple[int, datetime] | None:
-    """The number and instant of an expense's newest version; None when there is no such expense."""
-    log = change_log.c
-    newest = select(log.version, log.at).where(log.expense_id == expense_id, log.user_id == user_id)
-    row = (await connection.execute(newest.order_by(log.version.desc()).limit(1))).one_or_none()
-    return row and (row.version, row.at)
+) -> tuple[int, datetime, list[LogEntry]] | None:
+    """An expense's newest version, its instant, and the first part of all versions, oldest first.
+
+    None when there is no such expense.
+    """
+    log, mine = change_log.c, _of(user_id, expense_id)
+    newest = select(log.version.label("last"), log.at.label("last_at")).where(mine)
+    last = newest.order_by(log.version.desc()).limit(1).subquery()
+    some = _part(select(*_ENTRY).where(mine))
+    joined = select(last, some).join_from(last, some, some.c.before < PART_BYTES)
+    rows = (await connection.execute(joined.order_by(some.c.version))).all()
+    return (rows[0].last, rows[0].last_at, [_entry(row) for row in rows]) if rows else None
 
 
 async def versions_after(
     connection: AsyncConnection, user_id: UUID, expense_id: UUID, after: int, last: int
 ) -> list[LogEntry]:
     """The next part of an expense's versions up to number `last`, oldest first."""
-    log = change_log.c
-    wanted = select(*_ENTRY).where(
-        log.expense_id == expense_id, log.user_id == user_id, log.version > after
-    )
-    upto = wanted.where(log.version <= last).order_by(log.version).limit(VERSIONS_AT_ONCE)
-    some = _sized(upto, "version")
+    log, mine = change_log.c, _of(user_id, expense_id)
+    some = _part(select(*_ENTRY).where(mine, log.version > after, log.version <= last))
     fit = select(some).where(some.c.before < PART_BYTES).order_by(some.c.version)
     return [_entry(row) for row in await connection.execute(fit)]
+
+
+def _of(user_id: UUID, expense_id: UUID) -> ColumnElement[bool]:
+    """The versions of the user's expense; `IS TRUE` leaves their key as the only way to them.
+
+    Postgres would else read all of the user's log beside it until it knows how long that is.
+    """
+    log = change_log.c
+    return and_(log.expense_id == expense_id, (log.user_id == user_id).is_(true()))
+
+
+def _part(versions: Select[Any]) -> Subquery:
+    return _sized(versions.order_by(change_log.c.version).limit(VERSIONS_AT_ONCE), "version")
 
 
 def _sized(entries: Select[Any], order: str) -> Subquery:

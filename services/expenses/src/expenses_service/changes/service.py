@@ -49,16 +49,13 @@ async def history(
     Raises NotFound, and Unavailable when the user has enough downloads under way.
     """
     async with resources.database.transaction() as connection:
-        newest = await repository.last_version(connection, user_id, expense_id)
-        if newest is None:
-            raise NotFound
-        last, at = newest
-        tag = entity_tag(user_id, last, f"history/{expense_id}@{at}")
-        if client_has(tag):
-            return Download(tag, None, JSON, None)
-        first = await repository.versions_after(connection, user_id, expense_id, 0, last)
-    if not first:  # erased in between
+        versions = await repository.versions_of(connection, user_id, expense_id)
+    if versions is None:
         raise NotFound
+    last, at, first = versions
+    tag = entity_tag(user_id, last, f"history/{expense_id}@{at}")
+    if client_has(tag):
+        return Download(tag, None, JSON, None)
     if first[-1].version == last:
         return Reply(tag, history_body(first))
     with ExitStack() as open_:
