@@ -63,6 +63,8 @@ bump AS (
 SELECT b.seq, (SELECT count(*) FROM added) AS written FROM bump AS b
 """  # noqa: S608 - of constants
 
+# By the array the key is the way to the rows, whatever Postgres knows of the table: right after a
+# large import of a first user a join alone reads all of it.
 UPDATE_EXPENSES: Final = """
 WITH input AS MATERIALIZED (
   SELECT d.ord, d.change ->> 'action' AS action, d.change -> 'row' AS image, r.*
@@ -81,7 +83,8 @@ changed AS (
     i.payment_method, i.notes, i.metadata, i.source, i.external_id, i.version, i.updated_at,
     i.deleted_at)
   FROM input AS i
-  WHERE e.id = i.id AND e.user_id = $1::uuid AND e.version = i.version - 1
+  WHERE e.id = ANY (ARRAY(SELECT id FROM input))
+    AND e.id = i.id AND e.user_id = $1::uuid AND e.version = i.version - 1
   RETURNING i.ord, i.action, i.image, new.id, new.version, new.updated_at,
     date_trunc('month', old.spent_on)::date AS old_month, old.category AS old_category,
     old.currency AS old_currency, old.kind AS old_kind, old.amount AS old_amount,
@@ -202,10 +205,11 @@ WHERE user_id = $1::uuid AND id = ANY ($2::uuid[])
 """
 
 # Moves live expenses to another category without their crossing the wire, at most $5 at a time. The
-# rollups know the months to look in: the rows of a month are found by the index of lists.
+# rollups know the months to look in: the rows of a month are found by the index of lists. Under the
+# user's lock a row stays in its place; by its id Postgres may compare each with all of the table.
 MOVE_CATEGORY: Final = """
 WITH chosen AS MATERIALIZED (
-  SELECT e.id
+  SELECT e.ctid AS place
   FROM (
     SELECT DISTINCT month FROM rollups
     WHERE user_id = $1::uuid AND category = $2::text AND n <> 0) AS m
@@ -216,7 +220,7 @@ changed AS (
   UPDATE expenses AS e
   SET category = $3::text, version = e.version + 1, updated_at = $4::timestamptz
   FROM chosen AS c
-  WHERE e.id = c.id
+  WHERE e.ctid = c.place
   RETURNING new.id, new.version, date_trunc('month', new.spent_on)::date AS month, new.currency,
     new.kind, new.amount, to_jsonb(new) - 'user_id' AS image),
 bump AS (

@@ -7,20 +7,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _LOCK: Final = "SELECT seq FROM user_state WHERE user_id = $1::uuid FOR UPDATE"
 
-# The oldest changes lead to the expenses, since only live ones are in an index by their user.
+# The oldest changes lead to the expenses, since only live ones are in an index by their user. Each
+# is looked up by itself: of a new user Postgres expects one row, and would compare all with all.
+# Under the user's lock a row stays in its place.
 _ERASE: Final = """
 WITH doomed AS MATERIALIZED (
   SELECT DISTINCT id FROM (
     SELECT expense_id AS id FROM change_log
     WHERE user_id = $1::uuid ORDER BY seq LIMIT $2::integer) AS oldest),
 gone AS (
-  DELETE FROM expenses AS e USING doomed AS d
-  WHERE e.id = d.id AND e.user_id = $1::uuid
+  DELETE FROM expenses AS e WHERE e.ctid = ANY (ARRAY(
+    SELECT x.place FROM doomed AS d CROSS JOIN LATERAL (
+      SELECT ctid AS place FROM expenses WHERE id = d.id AND user_id = $1::uuid OFFSET 0) AS x))
   RETURNING date_trunc('month', e.spent_on)::date AS month, e.category, e.currency, e.kind,
     e.amount, e.deleted_at IS NULL AS live),
 unlogged AS (
-  DELETE FROM change_log AS c USING doomed AS d
-  WHERE c.expense_id = d.id AND c.user_id = $1::uuid),
+  DELETE FROM change_log AS c WHERE c.ctid = ANY (ARRAY(
+    SELECT x.place FROM doomed AS d CROSS JOIN LATERAL (
+      SELECT ctid AS place FROM change_log
+      WHERE expense_id = d.id AND (user_id = $1::uuid) IS TRUE OFFSET 0) AS x))),
 rolled AS (
   INSERT INTO rollups AS r (user_id, month, category, currency, kind, n, total)
   SELECT $1::uuid, month, category, currency, kind, -count(*), -sum(amount)
