@@ -29,6 +29,21 @@ async def test_a_path_that_is_not_there_is_a_problem(anonymous: httpx.AsyncClien
     }
 
 
+async def test_parameters_are_known_and_single(anonymous: httpx.AsyncClient) -> None:
+    for query, code in (("?x=1", "unknown_parameter"), ("?x=1&x=2", "duplicate_parameter")):
+        answer = await anonymous.get(f"/.well-known/jwks.json{query}")
+        [error] = answer.json()["errors"]
+        assert (answer.status_code, error["code"], error["parameter"]) == (422, code, "x")
+
+
+@pytest.mark.parametrize("path", ["a%20b", "caf%C3%A9", "a%0Ab", "~a;b", "x%25"])
+async def test_a_problem_names_the_path_as_it_was_sent(
+    anonymous: httpx.AsyncClient, path: str
+) -> None:
+    answer = await anonymous.get(f"/api/v1/{path}?q=1")
+    assert (answer.status_code, answer.json()["instance"]) == (404, f"/api/v1/{path}")
+
+
 async def test_it_lives_and_is_ready(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/livez")).status_code == 200
     assert (await anonymous.get("/readyz")).status_code == 200

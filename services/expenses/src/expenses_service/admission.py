@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expenses_service.errors import Unavailable
 from expenses_service.expenses.service import COLLECTION
-from expenses_service.problems import MEDIA_TYPE, document, status_of
+from expenses_service.problems import MEDIA_TYPE, document, path_of, status_of
 from expenses_service.request_log import QUIET_PATHS
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def _refuse(scope: Scope, send: Send) -> None:
     """What `problems.response_of` would send, for a third of its price."""
     code, state = _ERROR.code, scope["state"]
     members = document(
-        _STATUS, code, _ERROR.detail, instance=scope["path"], request_id=state["request_id"]
+        _STATUS, code, _ERROR.detail, instance=path_of(scope), request_id=state["request_id"]
     )
     body = json.encode(members)
     state["problem"], state["cause"] = code, "admission: the queue is too long"

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from expenses_service.errors import (
     MAX_ERRORS,
@@ -109,11 +110,16 @@ def problem_of(error: ServiceError, request: Request) -> dict[str, object]:
         status_of(error),
         error.code,
         error.detail,
-        instance=request.url.path,
+        instance=path_of(request.scope),
         request_id=request_id_of(request),
         errors=error.errors,
     )
     return members | {k: v for k, v in error.extensions.items() if k != "retry_after"}
+
+
+def path_of(scope: Scope) -> str:
+    """The request's path as it was sent, which is a URI reference (RFC 9457, 3.1.5)."""
+    return str(scope["raw_path"], "latin-1") if scope.get("raw_path") else str(scope["path"])
 
 
 def request_id_of(request: Request) -> str:
@@ -160,7 +166,7 @@ def plain(status: int, request: Request, headers: Mapping[str, str] | None = Non
     code, detail = PLAIN.get(status, PLAIN[500])
     _tell(request, code)
     members = document(
-        status, code, detail, instance=request.url.path, request_id=request_id_of(request)
+        status, code, detail, instance=path_of(request.scope), request_id=request_id_of(request)
     )
     return respond(members, headers)
 

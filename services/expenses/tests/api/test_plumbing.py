@@ -26,6 +26,14 @@ async def test_a_path_that_is_not_there_is_a_problem(anonymous: httpx.AsyncClien
     }
 
 
+@pytest.mark.parametrize("path", ["a%20b", "caf%C3%A9", "a%0Ab", "~a;b", "x%25"])
+async def test_a_problem_names_the_path_as_it_was_sent(
+    anonymous: httpx.AsyncClient, path: str
+) -> None:
+    answer = await anonymous.get(f"/api/v1/{path}?q=1")
+    assert (answer.status_code, answer.json()["instance"]) == (404, f"/api/v1/{path}")
+
+
 async def test_it_lives_and_is_ready(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/livez")).status_code == 200
     assert (await anonymous.get("/readyz")).status_code == 200

@@ -129,6 +129,21 @@ async def test_fields_then_absence_then_the_version(
     assert await send(ada, name, there, body, stale) == (412, "version_conflict")
 
 
+async def test_a_category_is_judged_before_absence(ada: httpx.AsyncClient, target: str) -> None:
+    await ada.delete(target)
+    for path in (f"{PATH}/{uuid4()}", target):
+        for category, status in (("nothing", 422), ("travel", 404), (None, 404)):
+            answer = await ada.patch(path, json={"category": category})
+            assert answer.status_code == status
+            operation = {"op": "update", "id": path.rpartition("/")[2]}
+            sent = [operation | {"changes": {"category": category}}]
+            bulk = await ada.post(f"{PATH}/bulk", json={"mode": "partial", "operations": sent})
+            assert bulk.json()["results"][0]["status"] == status
+    for place, status in (("nowhere", 422), ("food", 404)):
+        gone = await ada.delete(f"/api/v1/categories/nothing?move_to={place}")
+        assert gone.status_code == status
+
+
 async def test_a_conflict_comes_before_a_stale_version(
     ada: httpx.AsyncClient, database: Database, target: str
 ) -> None:

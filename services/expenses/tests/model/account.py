@@ -117,6 +117,9 @@ class Account:
 
     def patch(self, identifier: str, sent: Fields, tags: Tags = None) -> Version:
         check_patch(sent)
+        head = self.known(identifier)
+        if (head is None or not head.live) and sent.get("category") is not None:
+            self.require_open(sent["category"])
         head = self.find_live(identifier)
         fields = patched(head.fields, sent)
         if fields["category"] != head.fields["category"]:
@@ -199,13 +202,13 @@ class Account:
         return category if wanted == category else self.save(wanted)
 
     def drop_category(self, slug: str, target: str | None, holds: Callable[[Fields], bool]) -> None:
-        category = self.category(slug)
-        inside = [head for head in self.live() if head.fields["category"] == slug]
         if target is not None:
             if target == slug:
                 raise Refused(422, "unknown_category")
             self.require_open(target)
-        elif inside:
+        category = self.category(slug)
+        inside = [head for head in self.live() if head.fields["category"] == slug]
+        if target is None and inside:
             raise Refused(409, "category_in_use")
         if not holds(category.document):
             raise Refused(412, "version_conflict")

@@ -12,7 +12,7 @@ from auth_service.etag import if_match, not_modified, opaque_etag
 from auth_service.events.dependencies import ClientOf
 from auth_service.examples import TOKEN
 from auth_service.openapi import SIGNED_IN, answers, request_body
-from auth_service.problems import response_of
+from auth_service.problems import path_of, response_of
 from auth_service.requests import json_body, no_query
 from auth_service.resources import Resources, get_resources
 from auth_service.sessions.dependencies import ProfileReader, ProfileWriter, access_token
@@ -144,4 +144,4 @@ def _as_many_without_the_token(request: Request) -> Response:
 
 
 def _asked_for(request: Request) -> str:
-    return urlsplit(request.headers.get("x-forwarded-uri", "")).path or request.url.path
+    return urlsplit(request.headers.get("x-forwarded-uri", "")).path or path_of(request.scope)

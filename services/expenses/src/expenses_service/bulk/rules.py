@@ -91,7 +91,12 @@ class Ledger:
         ValidationFailed comes last when it is for want of room.
         """
         rules.check_changes(fields)
-        current = self._live(expense_id)
+        try:
+            current = self._live(expense_id)
+        except NotFound:
+            if fields.get("category") is not None:  # what is sent is judged first
+                self._require_open(fields["category"])
+            raise
         wanted = rules.merged(current, fields)
         if wanted.category != current.category:
             self._require_open(wanted.category)

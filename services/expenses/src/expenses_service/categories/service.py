@@ -81,7 +81,8 @@ async def change(
 ) -> Category:
     """Rename, archive or bring back from the archive. Raises NotFound, VersionConflict."""
     async with resources.database.transaction() as connection:
-        current = await _held(connection, user_id, slug)
+        await lock_user(connection, user_id)
+        current = await _live(connection, user_id, slug)
         _require_match(user_id, current, if_match)
         wanted = rules.changed(current, fields)
         if wanted is not current:
@@ -122,10 +123,11 @@ async def _remove(
 ) -> bool:
     """In one short transaction delete it, or move so many of its expenses that some may be left."""
     async with resources.database.transaction() as connection:
-        current = await _held(connection, user_id, slug)
+        await lock_user(connection, user_id)
         if move_to is not None:
             await _require_other(connection, user_id, slug, move_to)
-        elif await repository.in_use(connection, user_id, slug):
+        current = await _live(connection, user_id, slug)
+        if move_to is None and await repository.in_use(connection, user_id, slug):
             raise CategoryInUse
         _require_match(user_id, current, if_match)
         if move_to is not None:
@@ -137,9 +139,8 @@ async def _remove(
         return True
 
 
-async def _held(connection: AsyncConnection, user_id: UUID, slug: str) -> Category:
-    """The live category, as it stays until the transaction ends."""
-    await lock_user(connection, user_id)
+async def _live(connection: AsyncConnection, user_id: UUID, slug: str) -> Category:
+    """The category, which is not deleted; under the user's lock it stays as it is."""
     current = await repository.find(connection, user_id, slug)
     if current is None or current.deleted:
         raise NotFound

@@ -60,11 +60,11 @@ async def history(
         return Reply(tag, history_body(first))
     with ExitStack() as open_:
         open_.enter_context(resources.downloads.place(user_id))
-        rest = _rest_of_history(resources, user_id, first, last)
+        rest = _parts_of_history(resources, user_id, first, last)
         return Download(tag, None, JSON, rest, open_.pop_all())
 
 
-async def _rest_of_history(
+async def _parts_of_history(
     resources: Resources, user_id: UUID, part: Sequence[LogEntry], last: int
 ) -> AsyncIterator[bytes]:
     """The body that begins with this part. Raises TransferCut when the rest is erased meanwhile."""

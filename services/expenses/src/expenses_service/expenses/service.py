@@ -8,7 +8,7 @@ from uuid import UUID
 from expenses_service.authentication.models import Principal
 from expenses_service.cache.models import Reply
 from expenses_service.changes.repository import insert_expenses, lock_user
-from expenses_service.errors import VersionConflict
+from expenses_service.errors import NotFound, VersionConflict
 from expenses_service.expenses import rules
 from expenses_service.expenses.documents import etag, expense_body
 from expenses_service.expenses.models import Expense
@@ -83,7 +83,12 @@ async def change(
     rules.check_changes(fields)
     async with writing(resources) as connection:
         await lock_user(connection, principal.user_id)
-        current = await live(connection, principal.user_id, expense_id)
+        try:
+            current = await live(connection, principal.user_id, expense_id)
+        except NotFound:
+            if fields.get("category") is not None:  # what is sent is judged first
+                await require_open(connection, principal.user_id, fields["category"])
+            raise
         wanted = rules.merged(current, fields)
         if wanted.category != current.category:
             await require_open(connection, principal.user_id, wanted.category)
