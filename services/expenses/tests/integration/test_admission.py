@@ -68,7 +68,7 @@ async def test_it_is_refused_at_once_and_leaves_no_trace(
     await made(bob)
     async with crowded(app):
         refused = await bob.post(PATH, json=DRAFT, headers={"X-Request-ID": "refused", **key})
-        nobody = await anonymous.get(PATH)
+        nobody = await anonymous.get(f"{PATH}/a%20b")
         metrics = (await anonymous.get("/metrics")).text
     assert (refused.status_code, nobody.status_code) == (503, 503)
     assert refused.headers["content-type"] == "application/problem+json"
@@ -78,6 +78,7 @@ async def test_it_is_refused_at_once_and_leaves_no_trace(
     document = refused.json()
     assert (document["code"], document["instance"]) == ("unavailable", PATH)
     assert document["request_id"] == "refused"
+    assert nobody.json()["instance"] == f"{PATH}/a%20b"
     assert "requests_refused_total 2.0" in metrics
     assert 'http_requests_total{method="POST",route="unmatched",status="503"} 1.0' in metrics
     assert await logged(database, user_id(2)) == 1

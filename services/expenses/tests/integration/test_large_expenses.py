@@ -16,10 +16,13 @@ from sqlalchemy import text
 from expenses_service.changes import repository, service
 from expenses_service.changes.rules import PAGE_BYTES
 from expenses_service.database import Database
+from expenses_service.downloads.errors import TransferCut
+from expenses_service.downloads.models import Download
 from expenses_service.downloads.places import OPEN_EACH, Downloads
 from expenses_service.settings import Settings
 from expenses_service.transfer import archive
 from expenses_service.transfer import repository as images
+from tests import postgres
 from tests.expense_calls import ADA, DRAFT, PATH, made, url
 from tests.integration.test_process import served
 from tests.records import flood
@@ -174,3 +177,37 @@ async def test_what_has_room_and_what_has_not(ada: httpx.AsyncClient, database: 
             assert len(page.entries) == found
         page = await repository.changes_after(connection, ADA, 0, 1000, first + second + 1)
         assert len(page.entries) == 3
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_what_is_erased_meanwhile_cuts_a_history(
+    app: FastAPI, ada: httpx.AsyncClient, urls: dict[str, str]
+) -> None:
+    expense = await made(ada)
+    await ada.patch(url(expense), json={"notes": "x"})
+    resources = app.state.resources
+    found = await service.history(resources, ADA, UUID(expense["id"]), lambda _: False)
+    assert isinstance(found, Download)
+    assert found.chunks is not None
+    with found.open:
+        assert b'"version":1' in await anext(found.chunks)
+        await postgres.execute(urls["owner"], "DELETE FROM change_log")
+        with pytest.raises(TransferCut):
+            await anext(found.chunks)
+    assert resources.downloads.open == 0
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_so_many_versions_go_out_at_once(
+    ada: httpx.AsyncClient, urls: dict[str, str], more: int
+) -> None:
+    await flood(urls["owner"], ADA, 1)
+    connection = await asyncpg.connect(urls["owner"])
+    try:
+        one = await connection.fetchval(VERSIONS, repository.VERSIONS_AT_ONCE - 1 + more)
+    finally:
+        await connection.close()
+    answer = await ada.get(f"{PATH}/{one}/history")
+    versions = [each["version"] for each in answer.json()["items"]]
+    assert versions == list(range(1, repository.VERSIONS_AT_ONCE + more + 1))
+    assert ("content-length" in answer.headers) == (not more)

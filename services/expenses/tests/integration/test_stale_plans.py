@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expenses_service.bulk.repository import find_all
 from expenses_service.changes.models import Change
-from expenses_service.changes.repository import lock_user, update_expenses
+from expenses_service.changes.repository import lock_user, move_category, update_expenses
 from expenses_service.database import Database
 from expenses_service.direct import Direct
 from expenses_service.expenses.recording import record_free
@@ -70,6 +70,18 @@ async def test_an_erasure(database: Database) -> None:
         await lock_user(connection, ADA)
         assert await erase_some(connection, ADA, SOME) == SOME
         assert await read(connection) <= 10 * SOME
+
+
+async def test_a_category_s_move(database: Database, urls: dict[str, str]) -> None:
+    """Without an index the table is read once, to choose; what was chosen needs none."""
+    await flood(urls["owner"], ADA, MANY)
+    async with database.transaction() as connection:
+        await lock_user(connection, ADA)
+        for way in ("indexscan", "bitmapscan"):
+            await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        before = await read(connection)
+        assert await move_category(connection, ADA, "food", "other", SOME) == SOME
+        assert await read(connection) - before <= MANY
 
 
 @pytest.mark.usefixtures("unknown")
