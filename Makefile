@@ -18,7 +18,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## everything on this machine without Docker (PORT=8080 DATA=.local; TLS=1: https, PORT=8443)
-	@exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo 'Python 3.11 or newer is needed, and there is no $(PYTHON): install it, or give another: make run PYTHON=…' >&2; \
+	  exit 1; }; \
+	exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
 
 test: ## lint, types, import contracts and all tests
 	@$(PYTHON) -m infra.local.checks

@@ -118,3 +118,10 @@ def test_a_python_that_is_too_old_is_said_in_a_sentence() -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("Python 3.11 or newer is needed, and this is 3.9")
     assert "Traceback" not in refused.stderr
+
+
+def test_a_python_that_is_not_there_is_said_in_a_sentence() -> None:
+    refused = typed("make", "run", "PYTHON=python9")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Python 3.11 or newer is needed, and there is no python9")
+    assert "not found" not in refused.stderr
