@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
+from bench import machine
 from infra.local.failure import Failure
 
 SCRIPT = Path(__file__).with_name("load.lua")
 ONCE = "##########"
 """In a request: becomes a number of ten digits, or a date, that no other request has."""
+
+NICENESS = 10
 
 _runs = itertools.count(1)
 
@@ -61,6 +64,9 @@ class Load:
     refusals: Sequence[int] = ()
     pause_ms: int = 0
     """How long a connection waits between requests, on average."""
+    yields: bool = False
+    """It has of its cores what nobody else wants, as if it came from elsewhere; how long its own answers
+    take then says nothing."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class Run:
         number = next(_runs)
         self._plan = folder / f"plan-{number}.lua"
         self._plan.write_text(plan(load, urlsplit(url).netloc, number))
-        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
+        command = machine.last_served(NICENESS) if load.yields else []
+        command += ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
         command += ["--timeout=30s", f"--script={SCRIPT}", url]
         self._process = subprocess.Popen(
             command,
@@ -113,7 +120,15 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=load.yields,
         )
+        if load.yields:
+            machine.serve_session_last(self.pid, NICENESS)
+
+    @property
+    def pid(self) -> int:
+        """Of wrk."""
+        return self._process.pid
 
     def finish(self) -> Outcome:
         """Raises Failure when wrk could not run."""
