@@ -71,7 +71,8 @@ class Row:
         """What no other row of the file may name too."""
         key = (self.fields["source"], self.fields["external_id"])
         place = None if self.target is None else ("place", self.target.place)
-        return {self.sent.get("id"), key if key != (None, None) else None, place} - {None}
+        names: set[object] = {key if key != (None, None) else None, place}
+        return names - {None}
 
 
 @dataclass(frozen=True)

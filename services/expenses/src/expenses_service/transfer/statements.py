@@ -53,8 +53,9 @@ def _filled(statement: str) -> str:
     return statement.format_map(_PARTS)
 
 
-# A row's own id comes first, then its external id; `first` is the line that names the same expense
-# before it. `$2` are the categories that take new expenses.
+# A row's own id comes first, then its external id; an id of others is as if it were not there.
+# `first` is the line that names the same expense before it. `$2` are the categories that take new
+# expenses.
 PLAN: Final = _filled("""
 CREATE TEMPORARY TABLE planned ON COMMIT DROP AS
 WITH matched AS (
@@ -64,16 +65,13 @@ WITH matched AS (
       AND e.source = i.source AND e.external_id = i.external_id) AS named
   FROM incoming AS i),
 found AS MATERIALIZED (SELECT *, coalesce(own, named) AS target FROM matched),
-by_id AS (
-  SELECT id, min(line) AS first FROM incoming
-  WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1),
 by_name AS (
   SELECT source, external_id, min(line) AS first FROM incoming
   WHERE external_id IS NOT NULL GROUP BY source, external_id HAVING count(*) > 1),
 by_target AS (
   SELECT target, min(line) AS first FROM found
   WHERE target IS NOT NULL GROUP BY target HAVING count(*) > 1)
-SELECT i.line, coalesce(e.id, uuidv7()) AS id, least(a.first, b.first, c.first) AS first,
+SELECT i.line, coalesce(e.id, uuidv7()) AS id, least(n.first, t.first) AS first,
   CASE
     WHEN e.id IS NULL THEN 'created'
     WHEN e.deleted_at IS NOT NULL THEN 'restored'
@@ -81,16 +79,15 @@ SELECT i.line, coalesce(e.id, uuidv7()) AS id, least(a.first, b.first, c.first) 
   END AS action,
   CASE
     WHEN f.own <> f.named THEN 'external_id_taken'
-    WHEN least(a.first, b.first, c.first) < i.line THEN 'duplicate_row'
+    WHEN least(n.first, t.first) < i.line THEN 'duplicate_row'
     WHEN i.category <> ALL ($2::text[])
       AND (e.id IS NULL OR {names_category} AND i.category <> e.category) THEN 'unknown_category'
   END AS refusal
 FROM incoming AS i
 JOIN found AS f USING (line)
 LEFT JOIN LATERAL (SELECT * FROM expenses WHERE id = f.target LIMIT 1) AS e ON true
-LEFT JOIN by_id AS a ON a.id = i.id
-LEFT JOIN by_name AS b ON b.source = i.source AND b.external_id = i.external_id
-LEFT JOIN by_target AS c ON c.target = f.target
+LEFT JOIN by_name AS n ON n.source = i.source AND n.external_id = i.external_id
+LEFT JOIN by_target AS t ON t.target = f.target
 """)
 
 COUNT: Final = """
