@@ -60,7 +60,7 @@ def on(cores: Collection[int]) -> list[str]:
 
 def last_served(niceness: int) -> list[str]:
     """What to put before a command that shall have of its cores what nobody else wants, as all it starts."""
-    return ["nice", "--adjustment", str(niceness)]
+    return ["nice", "-n", str(niceness)]
 
 
 def serve_session_last(leader: int, niceness: int) -> None:
