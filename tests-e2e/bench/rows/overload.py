@@ -1,8 +1,8 @@
 """OVER: what is served under three times what can be, and how quickly the rest is refused.
 
-The gateway has a core of its own: it is what refuses. The load shares the other with the service and
-yields to it, at the peak and in the flood. It costs half as much again in the flood (1,500 connections, and a
-timer for each that pauses), and would take that from the service, whose queue then is what refuses.
+The gateway has a core of its own: it is what refuses. The load shares the other with the service, costs half
+as much again in the flood, and takes that from it. So a flood that yields is reported beside the one that is
+judged; it asks for less.
 """
 
 import random
@@ -60,13 +60,14 @@ def overload(site: Site) -> Iterator[Line]:
     """
     cookies = site.ada.cookies(site.auth)
     asked = lists(cookies, list_answer(site, cookies))
-    yield _line(site, "the cached list", asked, LISTS_AT_PEAK, cookies)
+    yield _line(site, "the cached list", asked, LISTS_AT_PEAK, cookies, GOAL)
     mixed = replace(visits(site, cookies), refusals=(503,))
-    yield _line(site, "90 % reads, 10 % writes", mixed, VISITS_AT_PEAK, cookies)
+    yield _line(site, "90 % reads, 10 % writes", mixed, VISITS_AT_PEAK, cookies, GOAL)
+    yielding = replace(asked, yields=True)
+    yield _line(site, "the cached list, a load that yields", yielding, LISTS_AT_PEAK, cookies, None)
 
 
-def _line(site: Site, name: str, load: Load, at_peak: int, cookies: str) -> Line:
-    load = replace(load, yields=True)
+def _line(site: Site, name: str, load: Load, at_peak: int, cookies: str, goal: Goal | None) -> Line:
     gateway = Target(site.gateway, site.pid("gateway"))
     site.pin(gateway)
     site.say(f"  OVER {name}")
@@ -84,7 +85,7 @@ def _line(site: Site, name: str, load: Load, at_peak: int, cookies: str) -> Line
         floods.append(flooded)
     return Line(
         "OVER", f"{TIMES} times the peak", f"{name}, {at_peak} connections",
-        f"{connections} connections", "req/s", rounds, GOAL, notes=(refusals(floods),),
+        f"{connections} connections", "req/s", rounds, goal, notes=(refusals(floods),),
     )  # fmt: skip
 
 

@@ -120,8 +120,10 @@ def test_a_load_that_yields_has_what_nobody_else_wants(
     group = Path(f"/proc/{run.pid}/autogroup")
     if group.exists():
         assert group.read_text().endswith(f" nice {niceness}\n")
-    while not Server.asked:  # its threads are there
+    ends = time.monotonic() + 10
+    while not Server.asked and time.monotonic() < ends:  # then its threads are there
         time.sleep(0.01)
+    assert Server.asked
     tasks = [int(task.name) for task in Path(f"/proc/{run.pid}/task").iterdir()]
     assert len(tasks) > 1
     here = os.getpriority(os.PRIO_PROCESS, 0)
