@@ -32,6 +32,7 @@ from expenses_service.settings import Settings, load
 from expenses_service.straight import Straight
 from expenses_service.telemetry import Telemetry, configure_logging
 from expenses_service.transfer.router import router as transfer
+from expenses_service.turns import Turns
 
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has for it
 
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Admission, longest_wait=settings.longest_wait_seconds, registry=registry)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
+    app.add_middleware(Turns)
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
     traced = _trace(app)
     for router in (
