@@ -5,7 +5,6 @@ from collections import Counter
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from expenses_service.authentication.models import Principal
 from expenses_service.authentication.service import Authenticator
@@ -16,7 +15,7 @@ CROWD = 3 * MOST
 
 
 async def test_no_more_than_a_few_begin_in_a_turn_of_the_loop(
-    app: FastAPI, bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turn, ended = 0, False
     begun: Counter[int] = Counter()
