@@ -81,6 +81,39 @@ async def test_a_caller_that_hangs_up_leaves_the_others_alone(
         assert await asyncio.gather(*callers[1::2]) == [1] * 5
 
 
+def _tasks() -> int:
+    return sum(task.get_name() == "versions" for task in asyncio.all_tasks())
+
+
+async def test_who_finds_nothing_in_flight_asks_for_himself(versions: VersionReader) -> None:
+    first = asyncio.ensure_future(versions.read(ADA))
+    await asyncio.sleep(0)
+    assert _tasks() == 1  # which connects, in nobody's name
+    assert await first == 0
+    alone = asyncio.ensure_future(versions.read(ADA))
+    await asyncio.sleep(0)
+    assert _tasks() == 0
+    others = [asyncio.ensure_future(versions.read(user)) for user in (ADA, BOB)]
+    await asyncio.sleep(0)
+    assert _tasks() == 0  # one query at a time
+    assert await asyncio.gather(alone, *others) == [0] * 3
+
+
+async def test_who_hangs_up_alone_leaves_those_who_wait_an_answer(
+    database: Database, versions: VersionReader
+) -> None:
+    await record(database, ADA, expense())
+    assert await versions.read(ADA) == 1
+    alone = asyncio.ensure_future(versions.read(ADA))
+    await asyncio.sleep(0)
+    others = [asyncio.ensure_future(versions.read(user)) for user in (ADA, BOB)]
+    await asyncio.sleep(0)
+    alone.cancel()
+    assert await asyncio.gather(*others) == [1, 0]
+    assert alone.cancelled()
+    assert await versions.read(ADA) == 1
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[servers.Postgres]:
     server = servers.Postgres()
