@@ -25,29 +25,35 @@ class Turns:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._left = MOST
+        self._called = 0
+        """Who stood in the line and begins in this turn."""
         self._line: deque[asyncio.Future[None]] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when it is its turn."""
         if scope["type"] == "http" and scope["path"] not in QUIET_PATHS:
             if self._left:
-                self._take()
+                self._left -= 1
+                self._end_turn()
             else:
                 place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._line.append(place)
                 await place
         await self._app(scope, receive, send)
 
-    def _take(self) -> None:
-        """The last one of a turn asks for the next, so that an idle loop has nothing to count."""
-        self._left -= 1
+    def _end_turn(self) -> None:
+        """Ask for the next one if this one is full, so that an idle loop has nothing to count."""
         if not self._left:
             asyncio.get_running_loop().call_soon(self._next_turn, context=Context())
 
     def _next_turn(self) -> None:
-        self._left = MOST
-        while self._left and self._line:
+        """Who is called from the line begins in the turn after this one, and nobody before him."""
+        called = 0
+        while called < MOST and self._line:
             place = self._line.popleft()
             if not place.done():  # else it was given up
                 place.set_result(None)
-                self._take()
+                called += 1
+        self._left = 0 if called else MOST - self._called
+        self._called = called
+        self._end_turn()

@@ -179,6 +179,22 @@ async def test_an_error_of_ours_is_told_as_it_is(
     assert await shaken.read(ADA) == 0
 
 
+async def test_what_has_not_begun_when_it_closes_is_refused_and_no_more_in_the_way(
+    shaken: VersionReader,
+) -> None:
+    async def close() -> None:
+        await asyncio.sleep(0)
+        await shaken.close()
+
+    await shaken.close()
+    closing, reading = asyncio.ensure_future(close()), asyncio.ensure_future(shaken.read(ADA))
+    with pytest.raises(Unavailable):
+        await reading
+    await closing
+    async with asyncio.timeout(10):
+        assert await shaken.read(ADA) == 0
+
+
 async def test_who_waits_when_it_closes_is_refused(shaken: VersionReader) -> None:
     waiting = [asyncio.ensure_future(shaken.read(ADA)) for _ in range(3)]
     await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """Requests begin in the order in which they came, a bounded number in each turn of the loop."""
 
 import asyncio
+import random
 from collections import Counter
 from contextlib import suppress
 
@@ -75,6 +76,24 @@ async def test_who_comes_later_stands_behind_those_who_wait() -> None:
     later = [_ask(turns, 3 * MOST + number) for number in range(MOST)]
     await asyncio.gather(*first, *later)
     assert [number for _, number in clock.begun] == list(range(4 * MOST))
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_it_holds_however_they_come(seed: int) -> None:
+    draw = random.Random(seed)
+    clock = Clock()
+    turns = Turns(clock.serve)
+    clock.start()
+    tasks: list[asyncio.Task[None]] = []
+    for _ in range(200):
+        for _ in range(draw.choice((0, 1, 5, MOST - 1, 2 * MOST - 1, draw.randrange(4 * MOST)))):
+            tasks.append(_ask(turns, len(tasks)))
+        for _ in range(draw.choice((1, 1, 2, 9))):
+            await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    clock.stop()
+    assert [number for _, number in clock.begun] == list(range(len(tasks)))
+    assert max(Counter(turn for turn, _ in clock.begun).values()) == MOST
 
 
 async def test_who_gave_up_takes_no_place() -> None:

@@ -73,11 +73,12 @@ class VersionReader:
 
     async def close(self) -> None:
         """Refuse who still waits, and close the connection."""
-        _refuse(self._waiting)
-        self._waiting = []
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None  # it may not have begun
+        _refuse(self._waiting)
+        self._waiting = []
         self._drop()
 
     async def _serve(self) -> None:
