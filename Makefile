@@ -17,17 +17,22 @@ export PORT
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What a newcomer calls first says what is missing.
+define with-python
+command -v $(PYTHON) >/dev/null || { \
+  echo 'Python 3.11 or newer is needed, and there is no $(PYTHON): install it, or give another: make $@ PYTHON=…' >&2; \
+  exit 1; }; \
+exec $(PYTHON)
+endef
+
 run: ## everything on this machine without Docker (PORT=8080 DATA=.local; TLS=1: https, PORT=8443)
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo 'Python 3.11 or newer is needed, and there is no $(PYTHON): install it, or give another: make run PYTHON=…' >&2; \
-	  exit 1; }; \
-	exec $(PYTHON) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
+	@$(with-python) -m infra.local --port "$(PORT)" --data "$(DATA)" $(if $(TLS),--tls)
 
 test: ## lint, types, import contracts and all tests
-	@$(PYTHON) -m infra.local.checks
+	@$(with-python) -m infra.local.checks
 
 install: ## all environments, from the lock files
-	@$(PYTHON) -m infra.local --install $(FOLDERS)
+	@$(with-python) -m infra.local --install $(FOLDERS)
 
 lint: install ## ruff in each folder
 	@set -e; for folder in $(FOLDERS); do $(MAKE) --no-print-directory -C $$folder lint; done

@@ -120,8 +120,10 @@ def test_a_python_that_is_too_old_is_said_in_a_sentence() -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_a_python_that_is_not_there_is_said_in_a_sentence() -> None:
-    refused = typed("make", "run", "PYTHON=python9")
+@pytest.mark.parametrize("target", ["run", "test", "install"])
+def test_a_python_that_is_not_there_is_said_in_a_sentence(target: str) -> None:
+    refused = typed("make", target, "PYTHON=python9")
     assert refused.returncode == 2
     assert refused.stderr.startswith("Python 3.11 or newer is needed, and there is no python9")
+    assert f"make {target} PYTHON=" in refused.stderr
     assert "not found" not in refused.stderr
