@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from expenses_service.alarms import Alarm
 from expenses_service.database import DRIVER_ERRORS, explained, unavailable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Direct:
     ) -> None:
         self._connect = connect
         self._seconds = seconds
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[Connection, Alarm]] = []
         self._room = asyncio.Semaphore(size)
         self._waiting = 0
         self._pace = 0.0
@@ -85,35 +86,39 @@ class Direct:
     async def _fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[asyncpg.Record]:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._seconds
-        connection = self._take() or await self._new()
-        timer = loop.call_at(ends, connection.terminate)
+        connection, alarm = self._take() or await self._new()
+        alarm.set(ends)
         try:
             rows = await connection.fetch(statement, *arguments)
         except asyncpg.PostgresError:
-            self._idle.append(connection)
+            self._idle.append((connection, alarm))
             raise
         except BaseException:  # nobody knows what is still to come on it
+            alarm.end()
             connection.terminate()
             raise
         finally:
-            timer.cancel()
-        self._idle.append(connection)
+            alarm.clear()
+        self._idle.append((connection, alarm))
         return rows
 
-    async def _new(self) -> "Connection":
+    async def _new(self) -> "tuple[Connection, Alarm]":
         connection = await self._connect()
         self._connected = time.monotonic()
-        return connection
+        return connection, Alarm(asyncio.get_running_loop(), connection.terminate)
 
-    def _take(self) -> "Connection | None":
+    def _take(self) -> "tuple[Connection, Alarm] | None":
         """A connection whose socket is open: a restarted server has closed those that are idle."""
         while self._idle:
-            connection = self._idle.pop()
+            connection, alarm = self._idle.pop()
             if not connection.is_closed():
-                return connection
+                return connection, alarm
+            alarm.end()
         return None
 
     async def close(self) -> None:
         """Cut what is idle; nothing is under way any more."""
         while self._idle:
-            self._idle.pop().terminate()
+            connection, alarm = self._idle.pop()
+            alarm.end()
+            connection.terminate()

@@ -26,11 +26,14 @@ QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _END: Final = f'"service": {quoted(SERVICE)}, "version": {quoted(__version__)}}}\n'
 
 
+_State = Mapping[str, str | None]
+
+
 class _Served(NamedTuple):
     at: float
     method: str
     path: str
-    state: Mapping[str, str | None]
+    state: _State
     route: str | None
     status: int
     seconds: float
@@ -61,7 +64,8 @@ class RequestLog:
         self._debug = least <= logging.DEBUG
         self._info = least <= logging.INFO
         self._file = sys.stdout
-        self._served: list[_Served] = []
+        self._served: list[tuple[float, str, str, _State, str | None, int, float]] = []
+        """What a `_Served` is made of, once the request is over."""
 
     def write(self, scope: Scope, route: str | None, status: int, seconds: float) -> None:
         """Tell of a request that took `seconds`; those that probes make are of level debug."""
@@ -71,14 +75,14 @@ class RequestLog:
         if not self._served:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         state = scope["state"]
-        served = _Served(time.time(), scope["method"], path, state, route, status, seconds)
+        served = (time.time(), scope["method"], path, state, route, status, seconds)
         self._served.append(served)
 
     def flush(self) -> None:
         """Write all lines that wait, each whole; also when the service stops."""
         served, self._served = self._served, []
         try:
-            self._file.write("".join([each.line() for each in served]))
+            self._file.write("".join([_Served._make(each).line() for each in served]))
             self._file.flush()
         except OSError:  # as in telemetry.py
             LINES_LOST.inc(len(served))
