@@ -44,8 +44,8 @@ class VersionReader:
 
     A query begins after everybody whom it answers has come, so it sees each commit that anybody of
     them may know of. A caller that is cancelled leaves the others' query alone. Who finds nothing
-    in flight asks for himself: a task and its turns of the loop are an eighth of a cached read, and
-    an array of one user another fiftieth.
+    in flight asks for himself: a task and its turns of the loop are an eighth of a cached read. An
+    array of one user would take 5 µs of the 50 that he waits for Postgres.
     """
 
     def __init__(self, connect: Connect, *, seconds: float = SECONDS) -> None:
