@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import uvicorn
 from fastapi import FastAPI
 
-from expenses_service.__main__ import DrainingServer
+from expenses_service.__main__ import COLLECTED_AFTER, DrainingServer
 from expenses_service.wire import Protocol
 
 CROWD = 64
@@ -37,8 +37,12 @@ def test_a_crowd_is_in_after_a_few_turns_of_the_loop() -> None:
         FastAPI(), port=0, loop="uvloop", http=Protocol, lifespan="off", log_config=None
     )
     server = CountingServer(config, FastAPI(), 0.0)
+    usual = gc.get_threshold()
     try:
         server.run()
+        assert gc.get_threshold()[0] == COLLECTED_AFTER > usual[0]
+        assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+        gc.set_threshold(*usual)
     assert server.turns < CROWD / 4
