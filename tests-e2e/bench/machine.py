@@ -58,20 +58,6 @@ def on(cores: Collection[int]) -> list[str]:
     return ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))] if cores else []
 
 
-def last_served(niceness: int) -> list[str]:
-    """What to put before a command that shall have of its cores what nobody else wants, as all it starts."""
-    return ["nice", "-n", str(niceness)]
-
-
-def serve_session_last(leader: int, niceness: int) -> None:
-    """The same of a session against others, where the kernel groups by session (sched(7), autogroup).
-
-    There, niceness tells only within one.
-    """
-    with suppress(FileNotFoundError):  # a kernel that does not
-        Path(f"/proc/{leader}/autogroup").write_text(str(niceness))
-
-
 def open_files(wanted: int) -> None:
     """Let this process and what it starts have so many files open, as far as the machine allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

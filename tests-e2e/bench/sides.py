@@ -1,7 +1,7 @@
 """The sides that rows compare: a load on an address, and what it cost the process behind it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 from bench import machine
@@ -43,20 +43,15 @@ def side(site: Site, target: Target, load: Load, connections: int) -> Side:
 
 
 def sample(outcome: Outcome, cpu_seconds: float | None = None) -> Sample:
-    """What a run of wrk says about a side."""
+    """What a driver says about a side."""
     answered = outcome.good + outcome.refused
     cpu_us = cpu_seconds / answered * 1e6 if cpu_seconds is not None and answered else None
     return Sample(outcome.rate, cpu_us, outcome.p50_ms, outcome.p99_ms, outcome.faults)
 
 
-@contextmanager
-def running(site: Site, url: str, load: Load, connections: int, seconds: int) -> Iterator[Run]:
+def running(site: Site, url: str, load: Load, connections: int, seconds: int) -> AbstractContextManager[Run]:
     """wrk at work, which ends with the block however that ends."""
-    run = Run(site.folder, url, load, connections=connections, seconds=seconds)
-    try:
-        yield run
-    finally:
-        run.stop()
+    return closing(Run(site.folder, url, load, connections=connections, seconds=seconds))
 
 
 def compare(

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from bench import machine
 from infra.local.failure import Failure
 
 SCRIPT = Path(__file__).with_name("load.lua")
 ONCE = "##########"
 """In a request: becomes a number of ten digits, or a date, that no other request has."""
 
-NICENESS = 10
+NUMBERS = 10_000_000
+"""Each run has so many of its own, to put in for `ONCE`."""
 
-_runs = itertools.count(1)
+runs = itertools.count(1)
+"""Of wrk and of all else that drives a load."""
 
 
 def require() -> None:
@@ -64,9 +65,6 @@ class Load:
     refusals: Sequence[int] = ()
     pause_ms: int = 0
     """How long a connection waits between requests, on average."""
-    yields: bool = False
-    """It has of its cores what nobody else wants, as if it came from elsewhere; how long its own answers
-    take then says nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,8 @@ class Outcome:
     p50_ms: float
     p99_ms: float
     faults: tuple[str, ...] = ()
+    refused_p95_ms: float | None = None
+    """What a refusal takes, where that was measured."""
 
     @property
     def rate(self) -> float:
@@ -87,10 +87,10 @@ class Outcome:
 
     @classmethod
     def read(cls, output: str) -> Self:
-        """Of what the script wrote. Raises Failure when it wrote nothing."""
+        """Of what a driver wrote. Raises Failure when it wrote nothing."""
         _, found, text = output.rpartition("\nBENCH ")
         if not found:
-            raise Failure(f"wrk did not run:\n{output.strip()}")
+            raise Failure(f"the load did not run:\n{output.strip()}")
         said = json.loads(text)
         faults = []
         if said["wrong"]:
@@ -101,41 +101,31 @@ class Outcome:
         if not said["good"]:
             faults.append("no good answer")
         p50_ms, p99_ms = said["p50_ms"], said["p99_ms"]
-        return cls(said["seconds"], said["good"], said["refused"], p50_ms, p99_ms, tuple(faults))
+        slow = said.get("refused_p95_ms")
+        return cls(said["seconds"], said["good"], said["refused"], p50_ms, p99_ms, tuple(faults), slow)
 
 
-class Run:
-    """wrk at work; `finish` waits for it."""
+class Driver:
+    """A process that sends a load; `finish` waits for it."""
 
-    def __init__(self, folder: Path, url: str, load: Load, *, connections: int, seconds: float) -> None:
-        number = next(_runs)
-        self._plan = folder / f"plan-{number}.lua"
-        self._plan.write_text(plan(load, urlsplit(url).netloc, number))
-        command = machine.last_served(NICENESS) if load.yields else []
-        command += ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
-        command += ["--timeout=30s", f"--script={SCRIPT}", url]
+    def __init__(
+        self, command: Sequence[str], plan: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._plan = plan
         self._process = subprocess.Popen(
             command,
-            env=os.environ | {"BENCH_PLAN": str(self._plan)},
+            env=os.environ | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=load.yields,
         )
-        if load.yields:
-            machine.serve_session_last(self.pid, NICENESS)
-
-    @property
-    def pid(self) -> int:
-        """Of wrk."""
-        return self._process.pid
 
     def finish(self) -> Outcome:
-        """Raises Failure when wrk could not run."""
+        """Raises Failure when it could not run."""
         output, _ = self._process.communicate()
         return Outcome.read(output)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End it now, if it has not ended."""
         if self._process.poll() is None:
             self._process.terminate()
@@ -143,8 +133,20 @@ class Run:
         self._plan.unlink(missing_ok=True)
 
 
+class Run(Driver):
+    """wrk at work."""
+
+    def __init__(self, folder: Path, url: str, load: Load, *, connections: int, seconds: float) -> None:
+        number = next(runs)
+        saved = folder / f"plan-{number}.lua"
+        saved.write_text(plan(load, urlsplit(url).netloc, number))
+        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
+        command += ["--timeout=30s", f"--script={SCRIPT}", url]
+        super().__init__(command, saved, {"BENCH_PLAN": str(saved)})
+
+
 def plan(load: Load, host: str, number: int) -> str:
-    """A load in Lua; each run has ten million numbers of its own."""
+    """A load in Lua."""
     lists = [_list(load.requests, host)] + ([_list(load.others, host)] if load.others else [])
     answers = (
         f"[{status}] = {{{', '.join(f'[{length}] = true' for length in lengths)}}}"
@@ -154,7 +156,7 @@ def plan(load: Load, host: str, number: int) -> str:
     return (
         f"return {{lists = {{{', '.join(lists)}}},\n"
         f" fresh = {{{', '.join(map(json.dumps, load.fresh))}}}, tenths = {load.tenths},"
-        f" first = {number * 10_000_000}, drawn = {json.dumps(load.drawn)},\n"
+        f" first = {number * NUMBERS}, drawn = {json.dumps(load.drawn)},\n"
         f" answers = {{{', '.join(answers)}}}, refusals = {{{', '.join(refusals)}}},"
         f" pause_ms = {load.pause_ms}}}\n"
     )

@@ -1,9 +1,9 @@
 from bench.figures import Sample
-from bench.rows.overload import Flood, refusals
+from bench.rows.overload import Flooded, refusals
 
 
-def flood(refused: float, slow_ms: float | None) -> Flood:
-    return Flood(Sample(1000), refused, slow_ms)
+def flood(refused: float, slow_ms: float | None) -> Flooded:
+    return Flooded(Sample(1000), refused, slow_ms)
 
 
 def test_how_many_were_refused_and_how_quickly_is_said_of_the_middle_flood() -> None:

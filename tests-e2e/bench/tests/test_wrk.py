@@ -1,15 +1,13 @@
 import http.server
-import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import wrk
-from bench.wrk import NICENESS, ONCE, Load, Outcome, Request, Run, plan
+from bench.wrk import ONCE, Load, Outcome, Request, Run, plan
 from infra.local.failure import Failure
 
 SAID = (
@@ -108,32 +106,6 @@ def test_one_answer_of_another_length_is_seen(url: str, tmp_path: Path) -> None:
     ).finish()
     assert outcome.good > 0
     assert "200 with 4 bytes" in outcome.faults[0]
-
-
-@needs_wrk
-@pytest.mark.parametrize(("yields", "niceness"), [(False, 0), (True, NICENESS)])
-def test_a_load_that_yields_has_what_nobody_else_wants(
-    url: str, tmp_path: Path, *, yields: bool, niceness: int
-) -> None:
-    load = Load([Request("GET", "/", {})], {200: [5]}, yields=yields)
-    run = Run(tmp_path, url, load, connections=1, seconds=1)
-    try:
-        group, ours = Path(f"/proc/{run.pid}/autogroup"), Path("/proc/self/autogroup")
-        if yields and group.exists():
-            assert group.read_text().endswith(f" nice {niceness}\n")
-        elif group.exists():  # a process that is in none, as in a container, has an empty one
-            assert group.read_text() == ours.read_text()
-        ends = time.monotonic() + 10
-        while not Server.asked and time.monotonic() < ends:  # then its threads are there
-            time.sleep(0.01)
-        assert Server.asked
-        tasks = [int(task.name) for task in Path(f"/proc/{run.pid}/task").iterdir()]
-        assert len(tasks) > 1
-        here = os.getpriority(os.PRIO_PROCESS, 0)
-        assert {os.getpriority(os.PRIO_PROCESS, task) for task in tasks} == {min(19, here + niceness)}
-        assert run.finish().faults == ()
-    finally:
-        run.stop()
 
 
 def test_without_wrk_the_bench_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
