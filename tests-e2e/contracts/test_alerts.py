@@ -20,7 +20,7 @@ from infra.local.bootstrap import ROOT
 from infra.local.stack import Stack
 
 FOLDER = ROOT / "infra/prometheus"
-PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT}/.local/tools/usr/bin")
+PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT}/.tools/usr/bin")
 OF_PROMETHEUS = {"up"}
 OF_TLS = {"traefik_tls_certs_not_after"}  # tls/test_certificate.py has a gateway that tells it
 STEPS = 300  # of 15 s: an hour and a quarter
