@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.connections import Pauses, Plan, drive, percentile
+from bench.connections import Connection, Pauses, Plan, Results, drive, percentile
 from bench.flood import Flood, plan
 from bench.wrk import ONCE, Load, Request
 
@@ -137,6 +137,14 @@ def test_a_broken_connection_is_a_fault(server: type[Server]) -> None:
     server.status = 418
     told = drive(planned(server, Load([GET], {418: [5]}), connections=2))
     assert (told["good"], told["socket_errors"]) == (2, 2)
+
+
+def test_a_request_that_cannot_be_sent_is_a_fault(server: type[Server]) -> None:
+    results = Results()
+    connection = Connection(planned(server), results)
+    connection.close()
+    assert connection.send(b"GET / HTTP/1.1\r\n\r\n", 1.0) is False
+    assert results.socket_errors == 1
 
 
 @pytest.mark.parametrize(("wait", "answered"), [(5, False), (0.2, True)])
