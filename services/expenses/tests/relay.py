@@ -1,17 +1,23 @@
-"""A way to a server that takes its time, or keeps silent about its end."""
+"""A way to a server that takes its time, keeps silent about its end, or encrypts."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import make_url
 
+TLS_PLEASE = (8).to_bytes(4) + (80877103).to_bytes(4)
+"""What a client of Postgres may send first (SSLRequest); at S it goes on in TLS."""
+
 
 @asynccontextmanager
-async def relayed(url: str, *, seconds: float = 0) -> AsyncIterator[str]:
+async def relayed(
+    url: str, *, seconds: float = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Leads to the server at `url`; each connection passes nothing for its first `seconds`.
 
-    Nobody is told that the server has closed a connection.
+    With `tls` the client has to ask for it. Nobody is told that the server has closed a connection.
     """
     server, over = make_url(url), asyncio.Event()
 
@@ -26,6 +32,10 @@ async def relayed(url: str, *, seconds: float = 0) -> AsyncIterator[str]:
         if over.is_set():
             writer.transport.abort()
             return
+        if tls is not None:
+            assert await reader.readexactly(len(TLS_PLEASE)) == TLS_PLEASE
+            writer.write(b"S")
+            await writer.start_tls(tls)
         far, back = await asyncio.open_connection(server.host, server.port)
         pumps = [asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(far, writer))]
         await over.wait()

@@ -1,20 +1,17 @@
-"""The reader of data versions, on a Postgres that is written to, hung and restarted."""
+"""The reader of data versions, on a Postgres that is written to meanwhile."""
 
 import asyncio
-import signal
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID, uuid4
 
 import pytest
 
+from expenses_service.changes.link import Link
 from expenses_service.changes.versions import VersionReader
 from expenses_service.database import Database
-from expenses_service.errors import Unavailable
-from tests import postgres as servers
 from tests.ledger import expense
 from tests.records import record
 from tests.tokens import user_id
-from tests.waiting import in_time
 
 ADA, BOB, NOBODY = (user_id(n) for n in (1, 2, 3))
 
@@ -39,17 +36,34 @@ async def test_who_comes_meanwhile_shares_the_next_query(
     versions: VersionReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    query = VersionReader._query  # noqa: SLF001 - counts the queries
+    ask = Link.ask
 
-    async def counting(self: VersionReader, user_ids: list[object]) -> object:
+    def counting(self: Link, user_ids: Sequence[UUID], ends: float) -> None:
         asked.append(len(user_ids))
-        return await query(self, user_ids)  # type: ignore[arg-type]  # as they came
+        ask(self, user_ids, ends)
 
-    monkeypatch.setattr(VersionReader, "_query", counting)
+    monkeypatch.setattr(Link, "ask", counting)
+    await versions.read(ADA)
     first = asyncio.ensure_future(versions.read(ADA))
     await asyncio.sleep(0)
     await asyncio.gather(first, *(versions.read(user) for user in (ADA, BOB) * 4))
-    assert asked == [1, 8]
+    assert asked == [1, 1, 8]
+
+
+async def test_as_many_as_there_are(database: Database, versions: VersionReader) -> None:
+    await record(database, ADA, expense())
+    others = [uuid4() for _ in range(3_000)]
+    assert await asyncio.gather(*map(versions.read, [*others, ADA])) == [0] * 3_000 + [1]
+
+
+async def test_an_answer_that_nobody_waits_for_is_in_nobodys_way(
+    database: Database, versions: VersionReader
+) -> None:
+    await record(database, ADA, expense())
+    for _ in range(3):
+        versions.read(ADA)
+        versions.read(BOB)
+    assert await versions.read(ADA) == 1
 
 
 async def test_no_version_is_older_than_a_write_that_was_acknowledged(
@@ -112,92 +126,3 @@ async def test_who_hangs_up_alone_leaves_those_who_wait_an_answer(
     assert await asyncio.gather(*others) == [1, 0]
     assert alone.cancelled()
     assert await versions.read(ADA) == 1
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Postgres]:
-    server = servers.Postgres()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-async def shaken(server: servers.Postgres) -> AsyncIterator[VersionReader]:
-    """A reader of a server that may be harmed."""
-    for table in ("user_state (user_id uuid, seq bigint)", "data_epoch (base bigint)"):
-        await servers.execute(server.url, f"CREATE TABLE IF NOT EXISTS {table}")
-    database = Database(server.url, None)
-    reader = VersionReader(database.connect)
-    assert await reader.read(ADA) == 0
-    yield reader
-    await reader.close()
-    await database.close()
-
-
-async def test_a_server_that_restarts_is_asked_again_at_once(
-    server: servers.Postgres, shaken: VersionReader
-) -> None:
-    server.stop()
-    with pytest.raises(Unavailable):
-        await shaken.read(ADA)
-    server.start()
-    assert await shaken.read(ADA) == 0
-
-
-async def test_a_server_that_hangs_is_waited_for_twice_at_most(
-    server: servers.Postgres, shaken: VersionReader
-) -> None:
-    async def hangs() -> float:
-        patience, shaken._seconds = shaken._seconds, 0.5  # noqa: SLF001 - not of the set-up
-        server.signal(signal.SIGSTOP)
-        try:
-            began = time.monotonic()
-            first = asyncio.ensure_future(shaken.read(ADA))
-            await asyncio.sleep(0)
-            outcomes = await asyncio.gather(first, shaken.read(BOB), return_exceptions=True)
-            seconds = time.monotonic() - began
-        finally:
-            server.signal(signal.SIGCONT)
-            shaken._seconds = patience  # noqa: SLF001 - the same
-        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2
-        assert await shaken.read(ADA) == 0
-        return seconds
-
-    await in_time(hangs, 5)
-
-
-async def test_an_error_of_ours_is_told_as_it_is(
-    server: servers.Postgres, shaken: VersionReader
-) -> None:
-    await servers.execute(server.url, "ALTER TABLE user_state RENAME COLUMN seq TO other")
-    await shaken.close()
-    with pytest.raises(Exception, match="seq") as raised:
-        await shaken.read(ADA)
-    assert not isinstance(raised.value, Unavailable)
-    await servers.execute(server.url, "ALTER TABLE user_state RENAME COLUMN other TO seq")
-    assert await shaken.read(ADA) == 0
-
-
-async def test_what_has_not_begun_when_it_closes_is_refused_and_no_more_in_the_way(
-    shaken: VersionReader,
-) -> None:
-    async def close() -> None:
-        await asyncio.sleep(0)
-        await shaken.close()
-
-    await shaken.close()
-    closing, reading = asyncio.ensure_future(close()), asyncio.ensure_future(shaken.read(ADA))
-    with pytest.raises(Unavailable):
-        await reading
-    await closing
-    async with asyncio.timeout(10):
-        assert await shaken.read(ADA) == 0
-
-
-async def test_who_waits_when_it_closes_is_refused(shaken: VersionReader) -> None:
-    waiting = [asyncio.ensure_future(shaken.read(ADA)) for _ in range(3)]
-    await asyncio.sleep(0)
-    await shaken.close()
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3

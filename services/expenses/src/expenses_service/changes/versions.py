@@ -1,14 +1,12 @@
 """Reads data versions for requests that come at the same time, by one query for all of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Context
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from expenses_service.alarms import Alarm
-from expenses_service.changes.epochs import BASE
+from expenses_service.changes.link import Link, Outcome
 from expenses_service.database import DRIVER_ERRORS, explained
 from expenses_service.errors import Unavailable
 
@@ -16,149 +14,103 @@ if TYPE_CHECKING:
     import asyncpg
 
     Connection = asyncpg.Connection[asyncpg.Record]
-    Statement = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
 
 SECONDS: Final = 1.5
 """For a query, and for the connection if it has to be made: who waits, waits for two at most."""
 
-_ONE: Final = "SELECT user_id, seq FROM user_state WHERE user_id = $1"
-_MANY: Final = "SELECT user_id, seq FROM user_state WHERE user_id = ANY ($1::uuid[])"
-_BASE: Final = f"SELECT {BASE}"  # once a connection: within the query it costs Postgres 4 % more
-
 Connect = Callable[[], Awaitable["Connection"]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """An open connection, and what is asked on it."""
-
-    connection: "Connection"
-    base: int
-    one: "Statement"
-    many: "Statement"
-    alarm: Alarm
+Waiter = tuple[UUID, asyncio.Future[int]]
 
 
 class VersionReader:
     """One connection and one query in flight; who comes meanwhile shares the next one.
 
     A query begins after everybody whom it answers has come, so it sees each commit that anybody of
-    them may know of. A caller that is cancelled leaves the others' query alone. Who finds nothing
-    in flight asks for himself: a task and its turns of the loop are an eighth of a cached read. An
-    array of one user would take 5 µs of the 50 that he waits for Postgres.
+    them may know of. A caller that is cancelled leaves the others' query alone. Only to connect
+    takes a task: a query is sent by who asks, or by the end of the one before.
     """
 
     def __init__(self, connect: Connect, *, seconds: float = SECONDS) -> None:
         self._connect = connect
         self._seconds = seconds
-        self._link: _Link | None = None
-        self._waiting: list[tuple[UUID, asyncio.Future[int]]] = []
-        self._task: asyncio.Task[None] | None = None
-        self._is_alone = False
+        self._link: Link | None = None
+        self._waiting: list[Waiter] = []
+        self._asked: list[Waiter] = []
+        self._opening: asyncio.Task[None] | None = None
 
-    async def read(self, user_id: UUID) -> int:
-        """The number of the user's last change; 0 before the first. Raises Unavailable."""
-        if self._task is None and not self._is_alone and self._is_open():
-            return await self._alone(user_id)
+    def read(self, user_id: UUID) -> asyncio.Future[int]:
+        """The number of the user's last change, 0 before the first; or Unavailable.
+
+        It is asked for at once, whether and when the answer is awaited or not.
+        """
         waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((user_id, waiter))
         self._go_on()
-        return await waiter
-
-    async def _alone(self, user_id: UUID) -> int:
-        self._is_alone = True
-        try:
-            found = await self._query([user_id])
-        except BaseException as error:
-            self._drop()
-            if isinstance(error, DRIVER_ERRORS):
-                raise explained(error, "versions") from error
-            raise
-        finally:
-            self._is_alone = False
-            self._go_on()
-        return found.get(user_id, 0)
+        return waiter
 
     def _go_on(self) -> None:
-        """With those who wait, in a context of its own: its log lines are of no one request."""
-        if self._waiting and self._task is None and not self._is_alone:
-            self._task = asyncio.create_task(self._serve(), name="versions", context=Context())
+        """With those who wait; connecting has a context of its own, as it is of no one request."""
+        if not self._waiting or self._asked or self._opening is not None:
+            return
+        if self._link is None or self._link.is_closing:
+            self._opening = asyncio.create_task(self._open(), name="versions", context=Context())
+        else:
+            self._ask(self._link, asyncio.get_running_loop().time() + self._seconds)
+
+    def _ask(self, link: Link, ends: float) -> None:
+        self._asked, self._waiting = self._waiting, []
+        link.ask([user_id for user_id, _ in self._asked], ends)
+
+    async def _open(self) -> None:
+        ends = asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(ends):
+                link = await Link.over(await self._connect(), self._hear)
+            self._drop()
+            self._link = link
+            self._ask(link, ends)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+            waiting, self._waiting = self._waiting, []
+            _refuse(waiting, _reason(error))
+        finally:
+            self._opening = None
+
+    def _hear(self, outcome: Outcome) -> None:
+        asked, self._asked = self._asked, []
+        if isinstance(outcome, Exception):
+            self._drop()
+            if asked:
+                _refuse(asked, _reason(outcome))
+        else:
+            for user_id, waiter in asked:
+                if not waiter.done():
+                    waiter.set_result(outcome.get(user_id.bytes, 0))
+        self._go_on()
 
     async def close(self) -> None:
         """Refuse who still waits, and close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None  # it may not have begun
-        _refuse(self._waiting)
-        self._waiting = []
+        while (opening := self._opening) is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            if self._opening is opening:  # it had not begun
+                self._opening = None
+        _refuse(self._asked + self._waiting, Unavailable())
+        self._asked, self._waiting = [], []
         self._drop()
-
-    async def _serve(self) -> None:
-        answering: list[tuple[UUID, asyncio.Future[int]]] = []
-        try:
-            while self._waiting:
-                answering, self._waiting = self._waiting, []
-                await self._answer(answering)
-        finally:
-            self._task = None
-            _refuse(answering + self._waiting)  # only when this task was cancelled
-
-    async def _answer(self, waiting: Sequence[tuple[UUID, "asyncio.Future[int]"]]) -> None:
-        try:
-            found = await self._query([user_id for user_id, _ in waiting])
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
-            self._drop()
-            reason = explained(error, "versions") if isinstance(error, DRIVER_ERRORS) else error
-            for _, waiter in waiting:
-                if not waiter.done():
-                    waiter.set_exception(reason)
-            return
-        for user_id, waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(found.get(user_id, 0))
-
-    async def _query(self, user_ids: list[UUID]) -> dict[UUID, int]:
-        ends = asyncio.get_running_loop().time() + self._seconds
-        link = self._link
-        if link is None or link.connection.is_closed():
-            async with asyncio.timeout_at(ends):
-                link = await self._open()
-        link.alarm.set(ends)
-        try:
-            if len(user_ids) == 1:
-                rows = await link.one.fetch(user_ids[0])
-            else:
-                rows = await link.many.fetch(user_ids)
-        finally:
-            link.alarm.clear()
-        return {user_id: seq + link.base for user_id, seq in rows}
-
-    def _is_open(self) -> bool:
-        return self._link is not None and not self._link.connection.is_closed()
-
-    async def _open(self) -> _Link:
-        self._drop()
-        connection = await self._connect()
-        try:
-            base = await connection.fetchval(_BASE)
-            one, many = await connection.prepare(_ONE), await connection.prepare(_MANY)
-        except BaseException:
-            connection.terminate()
-            raise
-        alarm = Alarm(asyncio.get_running_loop(), connection.terminate)
-        self._link = _Link(connection, base, one, many, alarm)
-        return self._link
 
     def _drop(self) -> None:
         """Cut the connection: nobody knows what is still to come on it."""
         if self._link is not None:
-            self._link.alarm.end()
-            self._link.connection.terminate()
+            self._link.cut()
             self._link = None
 
 
-def _refuse(waiting: Iterable[tuple[UUID, "asyncio.Future[int]"]]) -> None:
+def _reason(error: Exception) -> Exception:
+    return explained(error, "versions") if isinstance(error, DRIVER_ERRORS) else error
+
+
+def _refuse(waiting: Iterable[Waiter], reason: Exception) -> None:
     for _, waiter in waiting:
         if not waiter.done():
-            waiter.set_exception(Unavailable())
+            waiter.set_exception(reason)
+            waiter.exception()  # so that nobody misses it where nobody waits any more
