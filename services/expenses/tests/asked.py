@@ -15,6 +15,8 @@ class Ask:
     target: str
     credentials: tuple[str, ...]
     conditions: tuple[str, ...]
+    ahead: bool = True
+    """Whether the server shows its head to the application before it calls it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def scripts(draw: st.DrawFn) -> list[Ask | Do]:
             ]
         ),
         st.sampled_from([(), *draw(st.lists(st.sampled_from(CONDITIONS), max_size=2))]),
+        st.booleans(),
     )
     kinds = st.sampled_from([asks] * 6 + [st.sampled_from(ACTS).map(Do)])
     return draw(st.lists(kinds.flatmap(lambda kind: kind), min_size=12, max_size=30))

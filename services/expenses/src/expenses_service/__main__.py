@@ -59,10 +59,9 @@ class DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def main() -> None:
-    """Read the environment and serve until a signal comes."""
-    app = create_app()
-    config = uvicorn.Config(
+def configuration(app: FastAPI) -> uvicorn.Config:
+    """Of the server for `app`, which it calls without anything of its own in between."""
+    return uvicorn.Config(
         app,
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT", "8000")),
@@ -77,9 +76,14 @@ def main() -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         h11_max_incomplete_event_size=None,
     )
+
+
+def main() -> None:
+    """Read the environment and serve until a signal comes."""
+    app = create_app()
     drain = float(os.environ.get("EXPENSES_DRAIN_SECONDS", "0"))
     with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
-        DrainingServer(config, app, drain).run()
+        DrainingServer(configuration(app), app, drain).run()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from expenses_service.expenses.router import router as expenses
 from expenses_service.front import Fronted
 from expenses_service.head import HeadAsGet
 from expenses_service.keys.metrics import KeyMetrics
-from expenses_service.lane import Lane
+from expenses_service.lane import Lane, Look
 from expenses_service.metrics import Metrics
 from expenses_service.plans import Plans
 from expenses_service.pool_metrics import PoolMetrics
@@ -77,7 +77,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     registry = app.state.metrics.registry
     app.add_middleware(Admission, longest_wait=settings.longest_wait_seconds, registry=registry)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Lane, cookie=access_cookie(secure=settings.secure))
+    app.look = Look(access_cookie(secure=settings.secure))
+    app.add_middleware(Lane, look=app.look)
     app.add_middleware(Turns)
     app.add_middleware(Telemetry, metrics=app.state.metrics, requests=requests)
     traced = _trace(app)

@@ -4,6 +4,9 @@ Starlette puts it behind its own layers, and FastAPI adds three: 20 µs a reques
 them is for a request that the lane or a plan answers. The rest passes through them as always.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
+
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +17,19 @@ class Fronted(FastAPI):
 
     The outermost of it has to answer what nobody expected: Starlette's layer for that is left out.
     """
+
+    look: Callable[[Scope], None] | None = None
+    """What is done by the head of a request alone."""
+
+    def ahead(self, scope: Scope) -> None:
+        """Look at a request that has come and has no task yet; not every server calls this.
+
+        Who has not looked looks again in the task, where an error is told of.
+        """
+        scope["app"] = self
+        if self.look is not None:
+            with suppress(Exception):
+                self.look(scope)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's own, then what was added around it."""

@@ -1,4 +1,7 @@
-"""Answers in one piece, a problem document for no HTTP, an end for who reads nothing more."""
+"""Answers in one piece, a problem document for no HTTP, an end for who reads nothing more.
+
+And a word to the application as soon as the head of a request has come.
+"""
 
 import asyncio
 import socket
@@ -6,9 +9,11 @@ import sys
 from typing import Final
 from uuid import uuid4
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from expenses_service.alarms import Alarm
+from expenses_service.front import Fronted
 from expenses_service.problems import document, respond
 
 STALLED_SECONDS: Final = 120
@@ -61,8 +66,8 @@ class Joined:
 class Protocol(HttpToolsProtocol):
     """uvicorn's own, which refuses in plain text and waits for its readers for ever.
 
-    It makes a timer after each answer and cancels it with the next request: with versions.py's, a
-    tenth of a cached read. `on_response_complete` is as there, but for that.
+    It makes a timer after each answer and cancels it with the next request: with that of a
+    query, a tenth of a cached read. `on_response_complete` is as there, but for that.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -79,6 +84,12 @@ class Protocol(HttpToolsProtocol):
         """Nothing is kept for who has gone."""
         super().connection_lost(exc)
         self._idle.end()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """An application that can begin without a task does so now (`front.py`)."""
+        if isinstance(app, Fronted):
+            app.ahead(cycle.scope)  # type: ignore[arg-type]  # uvicorn's own name for a scope
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """The next request of those that were sent at once, or the wait for one."""

@@ -6,6 +6,8 @@ from expenses_service.cache.service import ReplyCache, open_replies
 from expenses_service.database import Database
 from expenses_service.expenses import group_commit
 from expenses_service.expenses.group_commit import GroupCommit
+from expenses_service.settings import Settings
+from tests.both import Both, both_running
 from tests.groups import Statement, grouping
 from tests.replies import Truth
 from tests.valkey import Valkey
@@ -27,6 +29,12 @@ async def cache(valkey: Valkey) -> AsyncIterator[ReplyCache]:
 @pytest.fixture
 def truth() -> Truth:
     return Truth()
+
+
+@pytest.fixture
+async def both(settings: Settings) -> AsyncIterator[Both]:
+    async with both_running(settings) as both:
+        yield both
 
 
 @pytest.fixture

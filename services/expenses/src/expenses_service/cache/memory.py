@@ -41,6 +41,10 @@ class Memory:
         self._bytes = 0
         self._answers: OrderedDict[Key, Kept] = OrderedDict()
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether there is an answer to `key`, which this is no use of."""
+        return key in self._answers
+
     def get(self, key: Key) -> Kept | None:
         """The last answer to `key`, of whatever version."""
         kept = self._answers.get(key)
