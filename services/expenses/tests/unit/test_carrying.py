@@ -119,6 +119,16 @@ def test_a_page_that_nothing_may_follow_any_more_is_not_carried() -> None:
         assert carry(body, NEWEST_FIRST, 2, [gone, later]) == page
 
 
+def test_an_id_among_the_words_of_another_is_none_of_the_page() -> None:
+    new = row(2, day=2)
+    other = replace(row(1), notes=f"as {new.id}")
+    body = sent(listed([other], NEWEST_FIRST, 1))
+    assert carry(body, NEWEST_FIRST, 1, [new]) == listed([new, other], NEWEST_FIRST, 1)
+    beyond = replace(new, version=2, deleted_at=NOON)
+    body = sent(listed([other, row(2, day=1)], NEWEST_FIRST, 1))
+    assert carry(body, NEWEST_FIRST, 1, [beyond]) is None
+
+
 def test_the_last_image_counts() -> None:
     one = row(1)
     deleted = replace(one, deleted_at=NOON, version=2)

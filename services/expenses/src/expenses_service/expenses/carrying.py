@@ -5,9 +5,10 @@ So the page that is kept and the change log tell what it is now: incremental mai
 materialized view (Gupta and Mumick, Maintenance of materialized views, 1995).
 """
 
+from bisect import insort
 from collections.abc import Sequence
 from datetime import date, datetime
-from operator import itemgetter
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -62,22 +63,39 @@ def carry(body: bytes, sort: Sort, limit: int, changed: Sequence[Expense]) -> It
     page may have come up to it, or may be gone.
     """
     page = _PAGE.decode(body)
-    rows = [(position(sort, _SHOWN.decode(text)), text) for text in page.items]
-    end = rows[-1][0] if page.next_cursor is not None else None
+    found, were_here = page.items, set[UUID]()
+    end = _place(sort, found[-1]) if page.next_cursor is not None else None
     latest = {expense.id: expense for expense in changed}
+    if any(str(changed_id).encode() in body for changed_id in latest):  # or in somebody's notes
+        ids = [_SHOWN.decode(text).id for text in found]
+        were_here = latest.keys() & set(ids)
+        found = [text for text, each in zip(found, ids, strict=True) if each not in latest]
     live = [(position(sort, each), each) for each in latest.values() if each.deleted_at is None]
-    here = [each for each in live if end is None or not _comes_after(sort, each[0], end)]
-    found = [row for row in rows if row[0].id not in latest]
-    found += [(place, Raw(expense_body(each))) for place, each in here]
-    if end is not None and len(found) <= limit:
-        known = {place.id for place, _ in rows} | {each.id for each in changed if each.version == 1}
+    here = [each for place, each in live if end is None or not _comes_after(sort, place, end)]
+    if end is not None and len(found) + len(here) <= limit:
+        known = were_here | {each.id for each in changed if each.version == 1}
         others_follow = len(here) < len(live) or latest.keys() <= known
-        if len(found) < limit or not others_follow:
+        if len(found) + len(here) < limit or not others_follow:
             return None
-    found.sort(key=itemgetter(0), reverse=sort.descending)
+    _put(sort, here, found)
     more = end is not None or len(found) > limit
     del found[limit:]
-    return Items([bytes(text).decode() for _, text in found], found[-1][0] if more else None)
+    texts = [bytes(text).decode() for text in found]
+    return Items(texts, _place(sort, found[-1]) if more else None)
+
+
+def _place(sort: Sort, text: Raw) -> Position:
+    return position(sort, _SHOWN.decode(text))
+
+
+def _put(sort: Sort, expenses: Sequence[Expense], found: list[Raw]) -> None:
+    """Each where it belongs: of those that are there in order, few have to be looked at."""
+    if sort.descending:
+        found.reverse()
+    for expense in expenses:
+        insort(found, Raw(expense_body(expense)), key=partial(_place, sort))
+    if sort.descending:
+        found.reverse()
 
 
 def _comes_after(sort: Sort, place: Position, end: Position) -> bool:
