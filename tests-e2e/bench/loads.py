@@ -66,7 +66,8 @@ def visits(site: Site, cookies: str) -> Load:
     """Nine lists to one new expense, over a thousand people whose expenses are all of one length."""
     everybody = crowd_cookies(cookies, people.crowd(site.stack, site.ada, site.crowd))
     writes = creations(site, everybody)
-    lengths = {len(list_answer(site, one).body) for one in (everybody[0], everybody[-1])}
+    whole = {len(list_answer(site, one).body) for one in (everybody[0], everybody[-1])}
+    lengths = whole | {length - WITHOUT_FRACTION for length in whole}  # with such a new one among them
     return Load(
         [Request("GET", EXPENSES, {"Cookie": one}) for one in everybody],
         {200: sorted(lengths), **writes.answers},
