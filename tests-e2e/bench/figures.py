@@ -94,6 +94,15 @@ def verdict(line: Line) -> Verdict:
     return "met" if line.goal.is_met(line.median) else "MISSED"
 
 
+def figure(line: Line) -> str:
+    """The median; with more digits where two would put it on the other side of its goal."""
+    texts = [f"{line.median:.{digits}f}" for digits in (2, 3, 4)]
+    if line.goal is None:
+        return texts[0]
+    is_met = line.goal.is_met(line.median)
+    return next((text for text in texts if line.goal.is_met(float(text)) == is_met), texts[-1])
+
+
 def median_of(values: Sequence[float | None]) -> float | None:
     """The median of those that are known."""
     known = [value for value in values if value is not None]

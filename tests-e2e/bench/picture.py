@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from bench.figures import Curve, Line, verdict
+from bench.figures import Curve, Line, figure, verdict
 
 WIDTH = 900
 LABEL = 250
@@ -54,7 +54,7 @@ def _bars(lines: Sequence[Line]) -> list[str]:
         y = TOP + STEP * number
         width = max(1.0, min(score(line), 2.0) * room / 2)
         word = verdict(line)
-        ratio = f"{line.median:.2f}" if line.rounds else "-"
+        ratio = figure(line) if line.rounds else "-"
         goal = "" if line.goal is None else f", goal {line.goal}"
         parts += [
             _text(20, y + 13, f"{line.row}  {line.variant}"),

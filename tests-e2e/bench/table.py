@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.figures import Curve, Line, Sample, median_of, verdict
+from bench.figures import Curve, Line, Sample, figure, median_of, verdict
 
 HEADS = (
     "row", "subject / reference", "reference", "CPU µs", "subject", "CPU µs", "p99 ms",
@@ -37,7 +37,7 @@ def _cells(line: Line) -> Sequence[str]:
         f"{_median(subjects, 'value')} {line.unit}",
         _median(subjects, "cpu_us"),
         _median(subjects, "p99_ms"),
-        f"{line.median:.2f}" if line.rounds else "-",
+        figure(line) if line.rounds else "-",
         f"{min(line.ratios):.2f}-{max(line.ratios):.2f}" if line.rounds else "-",
         "reported" if line.goal is None else str(line.goal),
         verdict(line),

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.figures import Goal, Line, Round, Sample, alternate, median_of, verdict
+from bench.figures import Goal, Line, Round, Sample, alternate, figure, median_of, verdict
 
 
 def line(*ratios: float, goal: Goal | None = None) -> Line:
@@ -28,6 +28,23 @@ def test_the_median_is_judged_and_not_the_best() -> None:
     goal = Goal("at least", 0.5)
     assert verdict(line(0.1, 0.4, 0.9, goal=goal)) == "MISSED"
     assert verdict(line(0.1, 0.6, 0.9, goal=goal)) == "met"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "goal", "text"),
+    [
+        (0.4942, Goal("at least", 0.5), "0.49"),
+        (0.4993, Goal("at least", 0.5), "0.499"),
+        (0.4999, Goal("at least", 0.5), "0.4999"),
+        (0.49999, Goal("at least", 0.5), "0.5000"),
+        (0.5, Goal("at least", 0.5), "0.50"),
+        (10.0231, Goal("at most", 10), "10.02"),
+        (10.0031, Goal("at most", 10), "10.003"),
+        (0.4995, None, "0.50"),
+    ],
+)
+def test_a_figure_is_told_on_its_side_of_the_goal(ratio: float, goal: Goal | None, text: str) -> None:
+    assert figure(line(ratio, goal=goal)) == text
 
 
 def test_a_line_without_a_goal_is_reported() -> None:
