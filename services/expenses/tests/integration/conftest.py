@@ -7,6 +7,7 @@ from expenses_service.database import Database
 from expenses_service.expenses import group_commit
 from expenses_service.expenses.group_commit import GroupCommit
 from expenses_service.settings import Settings
+from tests import postgres as servers
 from tests.both import Both, both_running
 from tests.groups import Statement, grouping
 from tests.replies import Truth
@@ -29,6 +30,15 @@ async def cache(valkey: Valkey) -> AsyncIterator[ReplyCache]:
 @pytest.fixture
 def truth() -> Truth:
     return Truth()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[servers.Postgres]:
+    """A Postgres of the module's own, which may be harmed."""
+    server = servers.Postgres()
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture

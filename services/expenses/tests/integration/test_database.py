@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -15,14 +15,6 @@ from expenses_service.errors import Unavailable
 from tests import postgres as servers
 from tests.relay import relayed
 from tests.waiting import in_time
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Postgres]:
-    server = servers.Postgres()
-    server.start()
-    yield server
-    server.remove()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -21,18 +21,10 @@ from tests.waiting import in_time
 SIZE = 2
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Postgres]:
-    server = servers.Postgres()
-    server.start()
-    asyncio.run(servers.execute(server.url, "CREATE TABLE things (n integer PRIMARY KEY)"))
-    yield server
-    server.remove()
-
-
 @pytest.fixture
 async def direct(server: servers.Postgres) -> AsyncIterator[Direct]:
-    await servers.execute(server.url, "TRUNCATE things")
+    table = "CREATE TABLE IF NOT EXISTS things (n integer PRIMARY KEY)"
+    await servers.execute(server.url, table, "TRUNCATE things")
     database = Database(server.url, None)
     direct = Direct(database.connect, size=SIZE)
     yield direct

@@ -47,13 +47,21 @@ async def test_a_version_is_asked_for_when_the_head_has_come(
     assert asked == [someone.user]
 
 
-async def test_what_is_kept_by_its_turn_answers_it(both: Both, signing_key: SigningKey) -> None:
-    """Of a crowd that waits for its turn the first one has the answer made, for all of it."""
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_is_kept_by_its_turn_answers_it(
+    both: Both, signing_key: SigningKey, *, is_known: bool
+) -> None:
+    """Of a crowd that waits for its turn the first one has the answer made, for all of it.
+
+    So it is after a refresh, when a page asks for several things with a token nobody has seen.
+    """
     someone = await person(both, signing_key)
     fields = someone.fields(CREDENTIALS[0], "")
-    await called(both.fast, "GET", f"{PATH}?limit=1", fields)  # so that the token is known
+    if is_known:
+        await called(both.fast, "GET", f"{PATH}?limit=1", fields)
     waiting = scope_of("GET", PATH, fields)
     look(both.fast, waiting)
+    assert (waiting[SEEN] is not None) == is_known
     answer = await called(both.fast, "GET", PATH, fields)
     before = len(both.seen)
     assert await served(both.fast, waiting) == answer
@@ -75,20 +83,6 @@ async def test_only_the_version_that_was_confirmed_is_an_answer(
     before = len(both.seen)
     assert await served(both.fast, waiting) == answer
     assert len(both.seen) == before + 1
-
-
-async def test_who_is_not_known_by_his_head_may_be_by_his_turn(
-    both: Both, signing_key: SigningKey
-) -> None:
-    """After a refresh a page asks for several things at once, with a token nobody has seen."""
-    someone = await person(both, signing_key)
-    fields = someone.fields(CREDENTIALS[0], "")
-    waiting = scope_of("GET", PATH, fields)
-    look(both.fast, waiting)
-    answer = await called(both.fast, "GET", PATH, fields)
-    before = len(both.seen)
-    assert await served(both.fast, waiting) == answer
-    assert len(both.seen) == before
 
 
 async def test_an_error_at_the_head_is_told_in_the_task(

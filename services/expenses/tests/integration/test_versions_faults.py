@@ -5,7 +5,7 @@ import gc
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import asyncpg
@@ -24,14 +24,6 @@ from tests.waiting import in_time, until
 ADA, BOB, CAROL = (user_id(n) for n in (1, 2, 3))
 END_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Postgres]:
-    server = servers.Postgres()
-    server.start()
-    yield server
-    server.remove()
 
 
 @pytest.fixture
