@@ -34,6 +34,15 @@ def test_its_fields_count_as_well() -> None:
     assert held.size == ONE + len("link") + 10_000 + len('etag"t"') + len("body")
 
 
+def test_to_ask_whether_it_is_there_is_no_use_of_it() -> None:
+    held = Memory(2 * ONE)
+    held.keep(key(1), kept())
+    held.keep(key(2), kept())
+    assert (key(1) in held, key(3) in held) == (True, False)
+    held.keep(key(3), kept())
+    assert (key(1) in held, key(2) in held) == (False, True)
+
+
 def test_the_least_used_goes_first() -> None:
     held = Memory(2 * ONE)
     held.keep(key(1), kept())
