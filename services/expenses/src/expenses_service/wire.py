@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from expenses_service.alarms import Alarm
 from expenses_service.front import Fronted
 from expenses_service.problems import document, respond
+from expenses_service.whole import Whole
 
 STALLED_SECONDS: Final = 120
 """The kernel's timer, begun anew whenever the reader takes some; to the gateway that is 64 KiB."""
@@ -52,6 +53,11 @@ class Joined:
         else:
             self._transport.write(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """An answer of which nothing more comes."""
+        self._send_head()
+        self._transport.write(data)
+
     def close(self) -> None:
         """What was written is sent first."""
         self._send_head()
@@ -74,7 +80,8 @@ class Protocol(HttpToolsProtocol):
         """A reader that takes nothing keeps its answer in memory, and its place (tcp(7))."""
         super().connection_made(transport)
         self._idle = Alarm(self.loop, self.timeout_keep_alive_handler)
-        self.transport = Joined(transport, self.loop)  # type: ignore[assignment]  # all that is used
+        self._joined = Joined(transport, self.loop)
+        self.transport = self._joined  # type: ignore[assignment]  # all that is used
         if sys.platform == "linux":  # others have no such timer
             milliseconds = int(STALLED_SECONDS * 1000)
             connection = transport.get_extra_info("socket")
@@ -86,10 +93,11 @@ class Protocol(HttpToolsProtocol):
         self._idle.end()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """An application that can begin without a task does so now (`front.py`)."""
+        """One that can begin without a task does so now (`front.py`); answers go by `whole.py`."""
         if isinstance(app, Fronted):
             app.ahead(cycle.scope)  # type: ignore[arg-type]  # uvicorn's own name for a scope
-        super()._start_asgi_task(cycle, app)
+        whole = Whole(app, cycle, self._joined.write_whole)  # type: ignore[arg-type]  # the same
+        super()._start_asgi_task(cycle, whole)  # type: ignore[arg-type]  # the same
 
     def on_response_complete(self) -> None:
         """The next request of those that were sent at once, or the wait for one."""
