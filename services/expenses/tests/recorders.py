@@ -12,11 +12,11 @@ from sqlalchemy import select
 from expenses_service.changes.statements import ADD_USER
 from expenses_service.database import Database
 from expenses_service.direct import Direct
-from expenses_service.expenses.documents import expense_body
+from expenses_service.expenses.documents import created
 from expenses_service.expenses.models import expenses
 from expenses_service.expenses.recording import New
 from expenses_service.expenses.sharing import Recorder
-from expenses_service.idempotency.models import Answer, KeyedRequest
+from expenses_service.idempotency.models import KeyedRequest
 from tests.records import expense as made
 from tests.tokens import user_id
 
@@ -26,7 +26,7 @@ ADA, BOB = user_id(1), user_id(2)
 def new(key: str | None = None, user: UUID = ADA, **fields: Any) -> New:  # noqa: ANN401 - what a row has
     row = with_fields(made(1250, "EUR", "2026-05-31", category="other"), **fields)
     request = key and KeyedRequest(user, "POST", "/api/v1/expenses", key, b"f" * 16)
-    return New(row, request or None, Answer(201, expense_body(row), '"1"', f"/{row.id}"))
+    return New(row, request or None, created(row))
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expenses_service.errors import Unavailable
-from expenses_service.expenses.service import COLLECTION
+from expenses_service.expenses.documents import COLLECTION
 from expenses_service.problems import MEDIA_TYPE, document, path_of, status_of
 from expenses_service.request_log import QUIET_PATHS
 
@@ -55,7 +55,7 @@ class Admission:
         if resources.direct.expected_wait() > self._longest_wait:
             return path not in QUIET_PATHS and not path.startswith(_FOR_GATEWAY)
         is_create = path == COLLECTION and scope["method"] == "POST"
-        return is_create and resources.recorder.expected_wait() > self._longest_wait
+        return is_create and resources.recorder.is_slower_than(self._longest_wait)
 
 
 async def _refuse(scope: Scope, send: Send) -> None:

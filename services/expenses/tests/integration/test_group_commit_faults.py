@@ -121,8 +121,12 @@ async def test_what_one_more_would_wait_is_told_by_the_pace_and_by_who_waits_lon
     waiting = ask(group, *((user, new()) for user in USERS[: IN_FLIGHT + 8]))
     await asyncio.sleep(0)
     assert 0.1 * 8 / IN_FLIGHT <= group.expected_wait() <= took * 8 / IN_FLIGHT
+    assert group.is_slower_than(0.1 * 8 / IN_FLIGHT - 0.01)
+    assert not group.is_slower_than(took * 8 / IN_FLIGHT)
     for task in waiting[IN_FLIGHT + 1 :]:
         task.cancel()
+    await asyncio.sleep(0)  # who is cancelled may still stand in the line, and counts no more
+    assert not group.is_slower_than(0.1 * 8 / IN_FLIGHT - 0.01)
     gate.open.set()
     await asyncio.wait(waiting)
     assert group.expected_wait() == 0

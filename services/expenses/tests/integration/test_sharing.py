@@ -23,6 +23,7 @@ from expenses_service.expenses import sharing
 from expenses_service.expenses.recording import New
 from expenses_service.expenses.sharing import MOST, Recorder
 from expenses_service.idempotency.models import idempotency as kept
+from expenses_service.idempotency.repository import keep
 from expenses_service.telemetry import configure_logging
 from tests import postgres as servers
 from tests.ledger import AGREED, differences
@@ -178,9 +179,8 @@ async def test_an_answer_that_comes_while_they_wait_undoes_all(
         first.cancel()
         await until_blocked(database, 2)
         twin = new("b")
-        _, *scope, status, body, etag, location = twin.kept()
-        row = (ADA, *scope, status, body, etag, location, datetime.now(UTC))
-        await connection.execute(kept.insert().values(row))
+        assert twin.request is not None
+        await keep(connection, twin.request, twin.answer)
     assert await asyncio.gather(*rest) == [False] * 3
     assert len(await stored(database)) <= 1  # of the first it is not known
     assert await asyncio.gather(*ask(recorder, new("b"), new("c"), new())) == [False, True, True]

@@ -1,13 +1,16 @@
 """An expense as clients see it, as bytes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import json
 from msgspec.structs import asdict, replace
 
 from expenses_service.currencies.money import amount_text
 from expenses_service.expenses.models import Expense
+from expenses_service.idempotency.models import Answer
+
+COLLECTION: Final = "/api/v1/expenses"
 
 
 def document(expense: Expense) -> dict[str, Any]:
@@ -36,6 +39,11 @@ def _shown(expense: Expense) -> Expense:
     if not expense.metadata:
         return replace(expense, amount=amount)
     return replace(expense, amount=amount, metadata=dict(sorted(expense.metadata.items())))
+
+
+def created(expense: Expense) -> Answer:
+    """The answer to what has made it."""
+    return Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
 
 
 def etag(expense: Expense) -> str:

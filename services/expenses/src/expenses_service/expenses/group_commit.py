@@ -55,7 +55,14 @@ class GroupCommit:
 
     def expected_wait(self) -> float:
         """Seconds until one more would be sent; 0 if that is now."""
-        if self._in_flight < IN_FLIGHT or not (waiting := self._able()):
+        return self._wait_behind(self._able())
+
+    def is_slower_than(self, seconds: float) -> bool:
+        """Whether that is more; as a rule it is not even for one behind all who are there."""
+        return self._wait_behind(self._waiting) > seconds and self.expected_wait() > seconds
+
+    def _wait_behind(self, waiting: Sequence[_Waiter]) -> float:
+        if self._in_flight < IN_FLIGHT or not waiting:
             return 0.0
         longest = time.monotonic() - waiting[0].since
         return max(longest, len(waiting) * self._pace / IN_FLIGHT)

@@ -28,12 +28,17 @@ from msgspec import Struct, json
 from expenses_service.categories.rules import USUAL
 from expenses_service.changes.statements import NEW_ROWS, NEW_ROWS_INPUT, ROW
 from expenses_service.direct import Direct
+from expenses_service.expenses.documents import COLLECTION
 from expenses_service.expenses.models import Expense
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.rules import lock_number
 
-# $1 user, $2 an array of one row; $3 its category, $4 whether that is one of the usual set;
-# $5 the lock of the key or null, $6-$9 the keyed request, $10-$14 its answer.
+_USUAL: Final = ", ".join(f"'{slug}'" for slug in USUAL)
+_SCOPE: Final = f"'POST', '{COLLECTION}'"
+_ANSWER: Final = f"""201, i.body, format('"%s"', i.version), '{COLLECTION}/' || i.id"""
+
+# $1 user, $2 an array of one row; $3 its category; $4 the lock of the key or null, $5 the key,
+# $6 the request's fingerprint, $7 the body of the answer; $8 now.
 _ONE: Final = f"""
 WITH {NEW_ROWS_INPUT},
 before AS MATERIALIZED (
@@ -42,11 +47,11 @@ before AS MATERIALIZED (
     AND coalesce(
       (SELECT NOT (c.archived OR c.deleted) FROM categories AS c
         WHERE c.user_id = $1::uuid AND c.slug = $3::text),
-      $4::boolean)
-    AND ($5::bigint IS NULL OR pg_try_advisory_xact_lock($5::bigint)
+      $3::text IN ({_USUAL}))
+    AND ($4::bigint IS NULL OR pg_try_advisory_xact_lock($4::bigint)
       AND NOT EXISTS (
         SELECT FROM idempotency
-        WHERE (user_id, method, path, key) = ($1::uuid, $6::text, $7::text, $8::text)))),
+        WHERE (user_id, method, path, key) = ($1::uuid, {_SCOPE}, $5::text)))),
 free AS MATERIALIZED (
   SELECT FROM user_state AS s
   WHERE s.user_id = $1::uuid AND EXISTS (SELECT FROM before)
@@ -60,36 +65,33 @@ bump AS (
 kept AS (
   INSERT INTO idempotency
     (user_id, method, path, key, fingerprint, status, body, etag, location, created_at)
-  SELECT $1::uuid, $6::text, $7::text, $8::text, $9::bytea, $10::smallint, $11::bytea, $12::text,
-    $13::text, $14::timestamptz
-  FROM bump WHERE $5::bigint IS NOT NULL)
+  SELECT $1::uuid, {_SCOPE}, $5::text, $6::bytea, {_ANSWER}, $8::timestamptz
+  FROM bump, (SELECT id, version, $7::bytea AS body FROM input) AS i
+  WHERE $4::bigint IS NOT NULL)
 SELECT id, true AS recorded FROM added
 UNION ALL SELECT $1::uuid, false FROM before WHERE NOT EXISTS (SELECT FROM bump)
 """  # noqa: S608 - of constants
 
-# $1 users, $2 an array of their rows; $3-$11 for each row what $5-$13 are above, as arrays; $12
-# now, $13 the usual categories. A user's rows that pass are numbered anew. No two of a user have
-# the same key or the same external id. Subqueries for each row, since a join might read all keys of
-# a user, or all users.
+# $1 users, $2 an array of their rows; $3-$6 for each row what $4-$7 are above, as arrays; $7 now. A
+# user's rows that pass are numbered anew. No two of a user have the same key or the same external
+# id. Subqueries for each row, since a join might read all keys of a user, or all users.
 _SEVERAL: Final = f"""
 WITH input AS MATERIALIZED (
   SELECT d.*, r.*, row_number() OVER (PARTITION BY d.user_id ORDER BY d.place) AS ord
   FROM ROWS FROM (
       jsonb_array_elements($2::jsonb),
-      unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[],
-        $8::smallint[], $9::bytea[], $10::text[], $11::text[])) WITH ORDINALITY
-    AS d (image, user_id, lock, method, path, key, fingerprint, status, body, etag, location,
-      place),
+      unnest($1::uuid[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[])) WITH ORDINALITY
+    AS d (image, user_id, lock, key, fingerprint, body, place),
     {ROW}
   WHERE coalesce(
       (SELECT NOT (c.archived OR c.deleted) FROM categories AS c
         WHERE c.user_id = d.user_id AND c.slug = r.category),
-      r.category = ANY ($13::text[]))
+      r.category IN ({_USUAL}))
     AND (SELECT true FROM expenses AS e
       WHERE (e.user_id, e.source, e.external_id) = (d.user_id, r.source, r.external_id)) IS NULL
     AND (d.lock IS NULL OR pg_try_advisory_xact_lock(d.lock)
       AND (SELECT true FROM idempotency AS k WHERE
-        (k.user_id, k.method, k.path, k.key) = (d.user_id, d.method, d.path, d.key)) IS NULL)),
+        (k.user_id, k.method, k.path, k.key) = (d.user_id, {_SCOPE}, d.key)) IS NULL)),
 before AS MATERIALIZED (
   SELECT u.user_id, u.n, s.category_changes
   FROM (SELECT user_id, count(*) AS n FROM input GROUP BY user_id) AS u,
@@ -131,8 +133,7 @@ rolled AS (
 kept AS (
   INSERT INTO idempotency
     (user_id, method, path, key, fingerprint, status, body, etag, location, created_at)
-  SELECT i.user_id, i.method, i.path, i.key, i.fingerprint, i.status, i.body, i.etag, i.location,
-    $12::timestamptz
+  SELECT i.user_id, {_SCOPE}, i.key, i.fingerprint, {_ANSWER}, $7::timestamptz
   FROM numbered AS i WHERE i.lock IS NOT NULL)
 SELECT id, true AS recorded FROM added
 UNION ALL
@@ -141,13 +142,15 @@ SELECT user_id, false FROM before WHERE user_id NOT IN (SELECT user_id FROM bump
 _OF_ONE_USER: Final = _SEVERAL.replace("WAITING", "")
 _OF_ANY: Final = _SEVERAL.replace("WAITING", "SKIP LOCKED")
 
-_USUAL: Final = list(USUAL)
 REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 """By which Postgres undoes a statement for one of its rows."""
 
 
 class New(Struct, frozen=True):
-    """An expense to record, and the answer to keep under its key if the request has one."""
+    """An expense to record, and the answer to keep under its key if the request has one.
+
+    The request is a POST of all expenses, and the answer that of `documents.created`.
+    """
 
     expense: Expense
     request: KeyedRequest | None
@@ -162,15 +165,12 @@ class New(Struct, frozen=True):
             names.add((self.expense.source, self.expense.external_id))
         return names
 
-    def kept(self) -> tuple[object, ...]:
-        """The lock, the scope and the fingerprint of the request, and the answer."""
-        answer = self.answer
-        values = (answer.status, answer.body, answer.etag, answer.location)
-        request = self.request
+    def kept(self) -> tuple[int | None, str | None, bytes | None, bytes]:
+        """The lock, the key and the fingerprint of the request, and the body of the answer."""
+        request, body = self.request, self.answer.body
         if request is None:
-            return (None, None, None, None, None, *values)
-        scope = (request.method, request.path, request.key, request.fingerprint)
-        return (lock_number(request), *scope, *values)
+            return None, None, None, body
+        return lock_number(request), request.key, request.fingerprint, body
 
 
 class Outcome(NamedTuple):
@@ -211,17 +211,16 @@ async def record_free(direct: Direct, sent: Sequence[Sent]) -> Outcome:
     if len(sent) > 1:
         return await _several(direct, _OF_ANY, sent)
     [(user_id, new)] = sent
-    category = new.expense.category
+    category, now = new.expense.category, datetime.now(UTC)
     rows = json.encode([new.expense]).decode()
-    usual, now = category in USUAL, datetime.now(UTC)
-    return _told(await direct.fetch(_ONE, user_id, rows, category, usual, *new.kept(), now))
+    return _told(await direct.fetch(_ONE, user_id, rows, category, *new.kept(), now))
 
 
 async def _several(direct: Direct, statement: str, sent: Sequence[Sent]) -> Outcome:
     users, news = zip(*sent, strict=True)
     rows = json.encode([new.expense for new in news]).decode()
     kept = zip(*(new.kept() for new in news), strict=True)
-    return _told(await direct.fetch(statement, users, rows, *kept, datetime.now(UTC), _USUAL))
+    return _told(await direct.fetch(statement, users, rows, *kept, datetime.now(UTC)))
 
 
 def _told(rows: Sequence[asyncpg.Record]) -> Outcome:

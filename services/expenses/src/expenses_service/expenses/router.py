@@ -20,12 +20,13 @@ from expenses_service.expenses.dependencies import (
     Precondition,
     Query,
 )
+from expenses_service.expenses.documents import COLLECTION
 from expenses_service.expenses.listing import list_page, next_page
 from expenses_service.idempotency.dependencies import keyed
 from expenses_service.idempotency.responses import sent
 from expenses_service.requests import Bare
 
-router = APIRouter(prefix=service.COLLECTION, tags=["expenses"])
+router = APIRouter(prefix=COLLECTION, tags=["expenses"])
 
 BY_EXTERNAL: Final = "/by-external/{source}/{external_id:path}"
 """`Key` reads both names, from the raw path."""
@@ -41,7 +42,7 @@ async def list_expenses(
     response = user_data(request, reply)
     following = next_page(query, reply.body) if response.body else None
     if following is not None:
-        response.headers["Link"] = f'<{service.COLLECTION}?{following}>; rel="next"'
+        response.headers["Link"] = f'<{COLLECTION}?{following}>; rel="next"'
     return response
 
 

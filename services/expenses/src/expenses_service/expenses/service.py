@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from expenses_service.authentication.models import Principal
@@ -10,7 +10,7 @@ from expenses_service.cache.models import Reply
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.errors import NotFound, VersionConflict
 from expenses_service.expenses import rules
-from expenses_service.expenses.documents import etag, expense_body
+from expenses_service.expenses.documents import created, expense_body
 from expenses_service.expenses.models import Expense
 from expenses_service.expenses.recording import New
 from expenses_service.expenses.writing import (
@@ -24,8 +24,6 @@ from expenses_service.expenses.writing import (
 from expenses_service.idempotency.models import Answer, KeyedRequest
 from expenses_service.idempotency.service import once
 from expenses_service.resources import Resources
-
-COLLECTION: Final = "/api/v1/expenses"
 
 
 async def create(
@@ -43,7 +41,7 @@ async def create(
     """
     now = datetime.now(UTC)
     expense = rules.new_expense(fields, today=principal.today(now), now=now)
-    answer = Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
+    answer = created(expense)
     if await resources.recorder.record(principal.user_id, New(expense, keyed, answer)):
         return answer
     async with writing(resources) as connection:

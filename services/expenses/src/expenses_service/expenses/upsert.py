@@ -13,10 +13,9 @@ from expenses_service.changes.epochs import Epoch
 from expenses_service.changes.repository import insert_expenses, lock_user
 from expenses_service.errors import VersionConflict
 from expenses_service.expenses import repository, rules
-from expenses_service.expenses.documents import etag, expense_body
+from expenses_service.expenses.documents import created, expense_body
 from expenses_service.expenses.errors import Deleted
 from expenses_service.expenses.models import Expense, ExternalKey
-from expenses_service.expenses.service import COLLECTION
 from expenses_service.expenses.writing import next_version, require_open, writing
 from expenses_service.idempotency.models import Answer
 from expenses_service.resources import Resources
@@ -71,7 +70,7 @@ async def _create(
     if not holds(None):
         raise VersionConflict
     await insert_expenses(connection, user_id, [expense])
-    return Answer(201, expense_body(expense), etag(expense), f"{COLLECTION}/{expense.id}")
+    return created(expense)
 
 
 async def _replace(
