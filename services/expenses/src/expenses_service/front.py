@@ -6,10 +6,24 @@ them is for a request that the lane or a plan answers. The rest passes through t
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Attributes(State):
+    """State whose names are attributes; for each of Starlette's own Python looks in vain first."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """As any object has it."""
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """As any object has it."""
+        object.__delattr__(self, name)
 
 
 class Fronted(FastAPI):
@@ -20,6 +34,10 @@ class Fronted(FastAPI):
 
     look: Callable[[Scope], None] | None = None
     """What is done by the head of a request alone."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the framework's own
+        super().__init__(**options)
+        self.state = Attributes()
 
     def ahead(self, scope: Scope) -> None:
         """Look at a request that has come and has no task yet; not every server calls this.

@@ -34,9 +34,11 @@ _CONTROLS_BUT_LINES = re.compile(rf"[{CONTROLS_BUT_LINES}\ud800-\udfff]")
 
 def line(value: str) -> str:
     """`value`, when it is text of one line; raises PydanticCustomError."""
-    if _CONTROLS.search(value):
+    if not value.isprintable() and _CONTROLS.search(value):  # what is printable has none
         raise PydanticCustomError("control_character", "must not contain control characters")
-    return _not_blank(value)
+    if value and not value.strip():
+        raise _blank()
+    return value
 
 
 def lines(value: str) -> str:
@@ -45,13 +47,13 @@ def lines(value: str) -> str:
         raise PydanticCustomError(
             "control_character", "must not contain control characters but line break and tab"
         )
-    return _not_blank(value)
-
-
-def _not_blank(value: str) -> str:
     if value and not value.strip():
-        raise PydanticCustomError("blank", "must not be white space only")
+        raise _blank()
     return value
+
+
+def _blank() -> PydanticCustomError:
+    return PydanticCustomError("blank", "must not be white space only")
 
 
 AS_LINE: Any = Field(json_schema_extra={"pattern": LINE_PATTERN})

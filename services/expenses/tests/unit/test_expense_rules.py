@@ -1,10 +1,13 @@
+import pickle
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import json
 
 from expenses_service.errors import ValidationFailed
 from expenses_service.expenses import rules
@@ -47,6 +50,9 @@ def test_ids_are_version_7_and_in_order_of_time(now: datetime) -> None:
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert made.int >> 80 == int(now.timestamp() * 1000)
     assert made != rules.new_id(now)
+    plain = UUID(str(made))
+    assert made == plain == pickle.loads(pickle.dumps(made))  # noqa: S301 - of our own
+    assert ({made: 1}[plain], {plain: 1}[made], json.encode(made)) == (1, 1, json.encode(plain))
 
 
 @pytest.mark.parametrize(

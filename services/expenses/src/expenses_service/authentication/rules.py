@@ -16,6 +16,7 @@ import jwt
 
 from expenses_service.authentication.errors import InvalidToken, TokenExpired
 from expenses_service.authentication.models import Principal, UnverifiedToken
+from expenses_service.identifiers import Identifier
 from expenses_service.keys.models import PublicKey
 from expenses_service.keys.rules import KID_SHAPE
 
@@ -129,7 +130,7 @@ def _uuid(claims: Mapping[str, Any], name: str, shape: re.Pattern[str]) -> UUID:
     value = _text(claims, name, 36)
     if not shape.fullmatch(value):
         raise InvalidToken
-    return UUID(value)
+    return Identifier(value)
 
 
 def _instant(claims: Mapping[str, Any], name: str) -> int:

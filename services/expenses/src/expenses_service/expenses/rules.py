@@ -14,6 +14,7 @@ from expenses_service.currencies.money import AmountError, minor_units
 from expenses_service.currencies.rules import CURRENCIES
 from expenses_service.errors import FieldError, ValidationFailed
 from expenses_service.expenses.models import Expense
+from expenses_service.identifiers import Identifier
 from expenses_service.randomness import random_block
 
 DEFAULT_CATEGORY: Final = "other"
@@ -25,7 +26,7 @@ def new_id(now: datetime) -> UUID:
     millis = int(now.timestamp() * 1000)
     random = int.from_bytes(random_block()) >> 54
     value = (millis << 80) | (7 << 76) | ((random >> 62) << 64) | (2 << 62) | (random & (2**62 - 1))
-    return UUID(int=value)
+    return Identifier(value.to_bytes(16))
 
 
 def new_expense(fields: Mapping[str, Any], *, today: date, now: datetime) -> Expense:
