@@ -81,6 +81,17 @@ def body(data: bytes, *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
+def answering(head: Message, go_on: asyncio.Event) -> ASGIApp:
+    """Its head, and when it may go on the body `a`."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(head)
+        await go_on.wait()
+        await send(body(b"a"))
+
+    return app
+
+
 async def told(
     kind: type[HttpToolsProtocol], request: bytes, answers: Sequence[Sequence[Message]]
 ) -> tuple[bytes, bool]:
@@ -167,13 +178,7 @@ async def test_one_write_for_a_whole_answer(head: Message, data: bytes) -> None:
 
 async def test_a_head_without_a_length_waits_for_nothing() -> None:
     more = asyncio.Event()
-
-    async def app(_: Scope, __: Receive, send: Send) -> None:
-        await send(start())
-        await more.wait()
-        await send(body(b"a"))
-
-    protocol, wire = connected(Protocol, app)
+    protocol, wire = connected(Protocol, answering(start(), more))
     protocol.data_received(GET)
     await turns()
     assert b"".join(wire.writes).endswith(b"transfer-encoding: chunked\r\n\r\n")
@@ -198,13 +203,7 @@ async def test_an_application_that_fails_after_its_head_is_a_500(*, is_error: bo
 
 async def test_who_has_gone_is_sent_nothing() -> None:
     gone = asyncio.Event()
-
-    async def app(_: Scope, __: Receive, send: Send) -> None:
-        await send(start(length(b"a")))
-        await gone.wait()
-        await send(body(b"a"))
-
-    protocol, wire = connected(Protocol, app)
+    protocol, wire = connected(Protocol, answering(start(length(b"a")), gone))
     protocol.data_received(GET)
     await turns()
     protocol.connection_lost(None)
@@ -230,13 +229,7 @@ async def test_it_waits_while_the_reader_takes_nothing() -> None:
 
 async def test_the_last_answer_before_the_server_stops_says_so() -> None:
     stopping = asyncio.Event()
-
-    async def app(_: Scope, __: Receive, send: Send) -> None:
-        await send(start(length(b"a")))
-        await stopping.wait()
-        await send(body(b"a"))
-
-    protocol, wire = connected(Protocol, app)
+    protocol, wire = connected(Protocol, answering(start(length(b"a")), stopping))
     protocol.data_received(GET)
     await turns()
     protocol.shutdown()
