@@ -19,8 +19,7 @@ DATE = (b"date", b"Sat, 28 Nov 2026 14:00:00 GMT")
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\ndate: " + DATE[1] + b"\r\ncontent-length: 1\r\n\r\na"
 TURNS = 8
-UNCONNECTED = socket.socket()
-"""It takes the options that a connection is given."""
+UNCONNECTED = socket.socket()  # it takes the options that a connection is given
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,6 +149,10 @@ def answers(draw: st.DrawFn) -> list[Message]:
 )
 @example(b"GET", b"1.1", b"", [[start(), start(length(b"a")), body(b"a")]])
 @example(b"GET", b"1.1", b"", [[start(length(b"a")), body(b"a"), start(length(b"a"))]])
+@example(b"HEAD", b"1.1", b"", [[start(length(b"a")), body(b"a")]])
+@example(b"GET", b"1.1", b"", [[start(length(b"a")), body(b"ab")]])
+@example(b"GET", b"1.1", b"", [[start(length(b"a"), (b"x", b"a\r\nb: c")), body(b"a")]])
+@example(b"GET", b"1.1", b"", [[start(length(b"a"), (b"bad name", b"a")), body(b"a")]])
 async def test_the_same_bytes_as_uvicorn_sends(
     method: bytes, version: bytes, field: bytes, sent: list[list[Message]]
 ) -> None:
@@ -240,8 +243,6 @@ async def test_the_last_answer_before_the_server_stops_says_so() -> None:
 
 
 async def test_who_answers_without_the_body_does_not_ask_for_it() -> None:
-    """100 (Continue) after the answer would be taken for the next one."""
-
     async def app(_: Scope, receive: Receive, send: Send) -> None:
         await send(start(length(b"a")))
         await send(body(b"a"))
@@ -280,7 +281,6 @@ def test_a_form_is_made_once_for_each_set_of_names() -> None:
 
 
 async def test_an_application_that_has_been_given_up_adds_nothing() -> None:
-    """What it was begun by may still send after the server's own end of it."""
     late: list[asyncio.Task[None]] = []
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -296,5 +296,4 @@ async def test_an_application_that_has_been_given_up_adds_nothing() -> None:
     protocol.data_received(GET)
     await turns()
     await late[0]
-    assert b"".join(wire.writes).startswith(b"HTTP/1.1 500 ")
     assert b"200 OK" not in b"".join(wire.writes + wire.late)
