@@ -100,7 +100,6 @@ class Whole:
         if (
             message["type"] != "http.response.body"
             or message.get("more_body", False)
-            or cycle.response_started  # the server has given it up meanwhile
             or cycle.disconnected
             or cycle.flow.write_paused
             or not cycle.keep_alive
